@@ -1,0 +1,34 @@
+"""A metric as a value: the number it gives and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A number of a set of images, and how to read it.
+
+    Attributes:
+        direction: whether more or less is better.
+        unit: `fraction` (shown as a percentage by the report alone) or the unit's name.
+        low, high: its bounds; None where it has none.
+        meaning: one sentence.
+        source: where it was defined.
+        compute: (logits [n c], labels [n]) -> the number.
+    """
+
+    name: str
+    direction: Literal["maximize", "minimize"]
+    unit: str
+    low: float | None
+    high: float | None
+    meaning: str
+    source: str
+    compute: Callable[[Float[Tensor, "n c"], Int[Tensor, " n"]], float]
