@@ -1,0 +1,154 @@
+"""Figures: their numbers by hand, what they refuse, and drawings that no name can break."""
+
+import warnings
+from dataclasses import replace
+
+import pytest
+
+from tests.report.records import LR, NOISE, arm_header, confirm, full, header, small, trial
+from vlstudy.journal import StudyRecord
+from vlstudy.report.figures import FIGURES, Unavailable
+from vlstudy.report.svg import drawn
+
+HOSTILE = ("<script>alert(1)</script>", "$x_1$ and $\\frac{1", "_leading", "n" * 60)
+
+
+def study(*trials: object, **changes: object) -> StudyRecord:
+    record = small({"linear_probe": [], "fma": []}, **changes)  # type: ignore[arg-type]
+    return replace(record, trials=tuple(trials))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_every_figure_draws_a_full_study_without_warnings_and_says_what_to_see(name: str) -> None:
+    figure, record = FIGURES[name], full()
+    frame = figure.numbers(record)
+    assert len(frame) and len(figure.caption(record, frame)) > 60 and figure.TITLE
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        one, two = (drawn(name, name, lambda: figure.draw(record, frame)) for _ in range(2))
+    assert one == two and one.startswith("<svg")
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_names_do_not_break_a_drawing(name: str, hostile: str) -> None:
+    record = full()
+    arms = tuple(replace(arm, name=hostile) if arm.name == "fma" else arm for arm in record.header.arms)
+    record = replace(
+        record,
+        header=replace(record.header, arms=arms),
+        trials=tuple(replace(t, arm=hostile) if t.arm == "fma" else t for t in record.trials),
+        confirms=tuple(replace(c, arm=hostile) if c.arm == "fma" else c for c in record.confirms),
+    )
+    frame = FIGURES[name].numbers(record)
+    svg = drawn(name, name, lambda: FIGURES[name].draw(record, frame))
+    assert "<script" not in svg
+    assert "n" * 50 not in svg
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_an_empty_study_has_a_sentence_instead(name: str) -> None:
+    with pytest.raises(Unavailable, match=r"^[A-Z].*\.$"):
+        FIGURES[name].numbers(study())
+
+
+def test_comparison_by_hand() -> None:
+    frame = FIGURES["comparison"].numbers(small({"zero_shot": [0.5, 0.5], "linear_probe": [0.6, 0.7], "fma": [0.7, 0.9]}))
+    assert frame["arm"].tolist() == ["fma", "linear_probe", "zero_shot"]
+    assert frame["mean"].tolist() == pytest.approx([80, 65, 50])
+    assert frame["n"].tolist() == [2, 2, 2]
+    differences = frame["difference to linear_probe: mean"].tolist()
+    assert differences[0] == pytest.approx(15) and differences[2] == pytest.approx(-15)
+    assert frame["low"][2] == frame["high"][2] == pytest.approx(50)
+
+
+def test_comparison_without_a_baseline_has_one_panel() -> None:
+    record = small({"fma": [0.7, 0.9]})
+    frame = FIGURES["comparison"].numbers(record)
+    assert [column for column in frame if "difference" in column] == []
+    assert "Below" not in FIGURES["comparison"].caption(record, frame)
+    drawn("one", "one", lambda: FIGURES["comparison"].draw(record, frame))
+
+
+def test_comparison_puts_the_least_first_where_less_is_better() -> None:
+    record = small({"zero_shot": [0.5], "fma": [0.7]}, direction="minimize")
+    assert FIGURES["comparison"].numbers(record)["arm"].tolist() == ["zero_shot", "fma"]
+
+
+def test_solver_steps_tell_the_choice_from_the_oracle() -> None:
+    axes = {"method.solver_steps": tuple(range(11))}
+    arm = arm_header("fma", baseline=False, axes=axes)
+    searched = trial("fma", 0, {1.0: 0.8}, axis="solver_steps")
+    confirms = tuple(confirm("fma", seed, 0.8, axis={"solver_steps": 9.0}) for seed in (1, 2))
+    record = StudyRecord(folder="f", text="", header=header(arm), trials=(searched,), confirms=confirms)
+    figure = FIGURES["solver_steps"]
+    frame = figure.numbers(record).set_index("value")
+    assert frame["chosen"][9.0] == "validation" and (frame["chosen"] == "validation").sum() == 1
+    assert frame["test mean"][6.0] - frame["test mean"][9.0] > 0
+    assert "validation chose solver_steps = 9" in figure.caption(record, frame.reset_index())
+    assert "would have been" in figure.caption(record, frame.reset_index())
+
+
+def test_best_so_far_by_hand() -> None:
+    record = study(
+        trial("fma", 0, {1.0: 0.5}),
+        trial("fma", 1, {0.2: 0.9}, verdict="pruned"),
+        trial("fma", 2, {1.0: 0.7}),
+        trial("fma", 3, {1.0: 0.6}),
+        trial("fma", 4, {0.2: 0.8}, verdict="running"),
+    )
+    frame = FIGURES["best_so_far"].numbers(record)
+    assert frame["trials"].tolist() == [1, 2, 3, 4]
+    assert frame["best"].tolist() == pytest.approx([50, 50, 70, 70])
+    assert frame["seconds"].tolist() == [9, 14, 19, 24]
+
+
+def test_best_so_far_falls_where_less_is_better() -> None:
+    record = study(trial("fma", 0, {1.0: 0.5}), trial("fma", 1, {1.0: 0.3}), direction="minimize", unit="nats")
+    assert FIGURES["best_so_far"].numbers(record)["best"].tolist() == [0.5, 0.3]
+
+
+def test_learning_curves_have_every_measurement_of_every_verdict() -> None:
+    record = study(
+        trial("fma", 0, {0.5: 0.5, 1.0: 0.6}),
+        trial("fma", 1, {0.5: 0.4}, verdict="pruned"),
+        trial("linear_probe", 0, {1.0: 0.7}),
+    )
+    frame = FIGURES["learning_curves"].numbers(record)
+    assert frame["value"].tolist() == pytest.approx([50, 60, 40])
+    assert frame["verdict"].tolist() == ["complete", "complete", "pruned"]
+    assert "Without curves, measured once: linear_probe." in FIGURES["learning_curves"].caption(record, frame)
+
+
+def test_importance_finds_the_knob_that_matters_and_counts_complete_trials_only() -> None:
+    trials = [
+        trial("fma", n, {1.0: 0.5 + 0.4 * (n / 40)}, settings={LR: 10 ** (-4 + n / 20), NOISE: (n * 7 % 40) / 40})
+        for n in range(40)
+    ]
+    pruned = [trial("fma", 40 + n, {0.2: 0.99}, settings={LR: 1e-4, NOISE: 0.0}, verdict="pruned") for n in range(20)]
+    frame = FIGURES["importance"].numbers(study(*trials, *pruned)).set_index("knob")
+    assert frame["importance"][LR] > 0.7
+    assert frame["importance"].sum() == pytest.approx(1)
+    assert set(frame["n"]) == {40}
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [trial("fma", n, {1.0: 0.5 + n / 100}, settings={LR: 1e-3 * (n + 1), NOISE: n / 9}) for n in range(7)],
+        [trial("fma", n, {1.0: 0.5}, settings={LR: 1e-3 * (n + 1), NOISE: n / 9}) for n in range(9)],
+        [trial("fma", n, {1.0: 0.5 + n / 100}, settings={LR: 1e-3 * (n + 1), NOISE: 0.5}) for n in range(9)],
+    ],
+    ids=["few", "constant", "one knob"],
+)
+def test_importance_refuses_too_little(trials: list[object]) -> None:
+    with pytest.raises(Unavailable, match="too little to rank"):
+        FIGURES["importance"].numbers(study(*trials))
+
+
+def test_importance_takes_words_and_whole_numbers() -> None:
+    trials = [
+        trial("fma", n, {1.0: 0.5 + 0.3 * (n % 2) + n / 1000}, settings={"method.path": ("none", "bridge")[n % 2], "n": n})
+        for n in range(12)
+    ]
+    assert set(FIGURES["importance"].numbers(study(*trials))["knob"]) == {"method.path", "n"}

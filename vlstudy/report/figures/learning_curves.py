@@ -1,0 +1,87 @@
+"""Objective against progress for every trial of every trained arm, pruned ones visible."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vlstudy.journal import StudyRecord
+from vlstudy.report import formatting
+from vlstudy.report.figures.figure import Unavailable
+from vlstudy.report.figures.marks import mark, short
+from vlstudy.report.style import INK, MUTED, canvas
+
+DONE, ENDS = "training done (%)", {"pruned": "|", "failed": "x", "running": "."}
+
+
+def title(record: StudyRecord) -> str:
+    """The heading."""
+    return "Learning curves"
+
+
+def numbers(record: StudyRecord) -> pd.DataFrame:
+    """One row per measurement of every trial that has one, of the arms that are trained step by step."""
+    rows = [row for arm in record.header.arms for row in _rows(record, arm.name)]
+    if not rows:
+        raise Unavailable("No arm has been measured more than once in a training, so that there are no curves.")
+    return pd.DataFrame(rows)
+
+
+def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
+    """How complete, pruned and failed trials look, and how many there are."""
+    last = frame.groupby(["arm", "trial"])["verdict"].last().value_counts()
+    spoken = ", ".join(f"{last[verdict]} {verdict}" for verdict in ("complete", *ENDS) if verdict in last)
+    left = [arm.name for arm in record.header.arms if arm.name not in set(frame["arm"])]
+    return (
+        f"Validation during training, a line a trial ({spoken}). Coloured: complete, the best one thick. Grey and dashed: "
+        "pruned, up to the bar where the pruner stopped it. A cross: failed there."
+        + (f" Measured once only, so without a curve: {', '.join(left)}." if left else "")
+    )
+
+
+def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
+    """One panel an arm, on one scale."""
+    arms = list(frame.groupby("arm", sort=False))
+    figure, axes = canvas(rows=len(arms), height=0.5 + 1.9 * len(arms), shared=True)
+    for panel, (arm, rows) in zip(axes, arms, strict=True):
+        _panel(panel, record, str(arm), rows)
+    axes[-1].set_xlabel(DONE)
+    figure.supylabel(
+        formatting.axis_label(record.header.objective, record.header.unit), fontsize=9.5, color=INK, parse_math=False
+    )
+    return figure
+
+
+def _rows(record: StudyRecord, arm: str) -> list[dict[str, Any]]:
+    trials = [trial for trial in record.trials if trial.arm == arm and trial.measurements]
+    if not any(len(trial.measurements) > 1 for trial in trials):
+        return []
+    factor, objective = formatting.scale(record.header.unit), record.header.objective
+    return [
+        {
+            "arm": arm,
+            "trial": trial.number,
+            "verdict": trial.verdict,
+            DONE: measurement.percent,
+            "value": factor * measurement.metrics[objective],
+        }
+        for trial in trials
+        for measurement in trial.measurements
+    ]
+
+
+def _panel(axes: Axes, record: StudyRecord, arm: str, frame: pd.DataFrame) -> None:
+    look = mark(record, arm)
+    ends = frame[frame["verdict"] == "complete"].groupby("trial")["value"].last()
+    best = None if ends.empty else ends.idxmax() if record.header.direction == "maximize" else ends.idxmin()
+    for trial, rows in frame.groupby("trial"):
+        verdict, x, y = rows["verdict"].iloc[0], rows[DONE], rows["value"]
+        if verdict == "complete":
+            width, alpha = (2.6, 1.0) if trial == best else (1.0, 0.5)
+            axes.plot(x, y, color=look.colour, linewidth=width, alpha=alpha, zorder=4 if trial == best else 3)
+            continue
+        axes.plot(x, y, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
+        axes.plot(x.iloc[-1], y.iloc[-1], ENDS[verdict], color=INK if verdict == "failed" else MUTED, markersize=6)
+    axes.set_xlim(0, 102)
+    axes.set_title(short(arm, 40), loc="left", color=look.colour, parse_math=False)
