@@ -1,0 +1,137 @@
+"""Who may import whom: the table of the design, kept by reading every import of the package."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "vlstudy"
+HEAVY = (
+    "torch torchvision open_clip ray optuna yaml pydantic typer rich matplotlib seaborn pandas jinja2 sklearn scipy "
+    "safetensors PIL"
+).split()
+TABLES = {"data", "methods", "schedules", "metrics", "training"}
+SMALL = {"errors", "rng", "measurement", "knobs"}
+
+# part -> (parts of ours that it may import, heavy packages that it may import); a longer path wins over its folder
+ALLOWED: dict[str, tuple[set[str], set[str]]] = {
+    "errors": (set(), set()),
+    "rng": (set(), set()),
+    "measurement": (set(), set()),
+    "knobs": (set(), set()),
+    "losses": (set(), {"torch"}),
+    "nets": (set(), {"torch"}),
+    "solvers": (set(), {"torch"}),
+    "data": ({"errors", "rng", "knobs"}, {"torch", "PIL", "safetensors"}),
+    "data.miniature.source": ({"errors", "rng", "knobs", "data", "backbones"}, {"torch", "PIL", "safetensors"}),
+    "backbones": ({"errors"}, {"open_clip", "torch", "safetensors", "PIL"}),
+    "backbones.pretrain": ({"errors", "rng", "data"}, {"open_clip", "torch", "safetensors", "sklearn"}),
+    "metrics": ({"errors", "data"}, {"torch", "sklearn"}),
+    "schedules": ({"errors", "knobs"}, {"torch"}),
+    "methods": ({"errors", "data", "knobs", "losses", "nets", "solvers"}, {"torch", "sklearn"}),
+    "training": (SMALL | {"data", "methods", "schedules", "metrics"}, {"torch"}),
+    "study": (SMALL | TABLES, {"yaml", "pydantic"}),
+    "journal": ({"errors", "measurement"}, {"optuna"}),
+    "tuning": (SMALL | TABLES | {"study", "journal", "backbones"}, {"ray", "optuna", "torch", "rich"}),
+    "tuning.progress": ({"errors", "measurement", "journal"}, {"rich"}),
+    "report": ({"errors", "measurement", "journal"}, {"matplotlib", "seaborn", "pandas", "jinja2", "scipy"}),
+    "report.figures.importance": (
+        {"errors", "measurement", "journal"},
+        {"matplotlib", "seaborn", "pandas", "optuna"},
+    ),
+    "terminal": (SMALL | TABLES | {"study", "journal", "tuning"}, {"rich"}),
+    "cli": (SMALL | TABLES | {"study", "journal", "tuning", "report", "terminal"}, {"typer", "rich"}),
+    "__main__": ({"cli"}, set()),
+    "__init__": (set(), set()),
+}
+
+
+def imports(source: str, module: str) -> set[str]:
+    """Every module that the source names in an import, wherever it stands; relative ones made absolute."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = module.rsplit(".", node.level)[0] + "." if node.level else ""
+            found.add(base + (node.module or ""))
+            found |= {f"{base}{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def rule(module: str) -> str:
+    """The longest row of the table that the module (`vlstudy.data.store`) stands below."""
+    parts = module.split(".")[1:] or ["__init__"]
+    rows = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next(row for row in rows if row in ALLOWED)
+
+
+def violations(source: str, module: str) -> list[str]:
+    """What the module imports and may not."""
+    row = rule(module)
+    ours, heavy = ALLOWED[row]
+    wrong = []
+    for name in sorted(imports(source, module)):
+        parts = name.split(".")
+        if parts[0] == "vlstudy":
+            part = parts[1] if len(parts) > 1 else "__init__"
+            if part not in ours | {row.split(".")[0], "__init__", "__version__"}:
+                wrong.append(name)
+        elif parts[0] in HEAVY and parts[0] not in heavy:
+            wrong.append(name)
+    return wrong
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        dotted = ".".join(["vlstudy", *path.relative_to(PACKAGE).with_suffix("").parts])
+        found.append((dotted.removesuffix(".__init__"), path))
+    return found
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=[module for module, _ in modules()])
+def test_no_module_imports_what_its_part_may_not(module: str, path: Path) -> None:
+    assert violations(path.read_text(), module) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "wrong"),
+    [
+        ("vlstudy.report.page", "import torch", "torch"),
+        ("vlstudy.report.page", "def f():\n    from vlstudy.tuning import launch", "vlstudy.tuning"),
+        ("vlstudy.training", "from vlstudy import journal", "vlstudy.journal"),
+        ("vlstudy.training", "import ray.tune", "ray.tune"),
+        ("vlstudy.data.store", "from vlstudy.backbones import load", "vlstudy.backbones"),
+        ("vlstudy.journal.ledger", "from torch import Tensor", "torch"),
+        ("vlstudy.methods.fma", "from ..training import fit", "vlstudy.training"),
+        ("vlstudy.losses", "import open_clip", "open_clip"),
+    ],
+)
+def test_a_forbidden_import_is_seen(module: str, source: str, wrong: str) -> None:
+    assert wrong in violations(source, module)
+
+
+def test_only_backbones_import_open_clip_and_only_tuning_imports_ray() -> None:
+    for module, path in modules():
+        names = {name.split(".")[0] for name in imports(path.read_text(), module)}
+        assert "open_clip" not in names or module.startswith("vlstudy.backbones"), module
+        assert "ray" not in names or module.startswith("vlstudy.tuning"), module
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("vlstudy.report.render", "torch ray"),
+        ("vlstudy.journal", "torch ray"),
+        ("vlstudy.training", "ray optuna yaml open_clip"),
+        ("vlstudy.cli", "torch ray optuna pandas pydantic open_clip matplotlib"),
+        ("vlstudy.data", "torch open_clip"),
+    ],
+)
+def test_what_a_module_leaves_unloaded(module: str, absent: str) -> None:
+    code = f"import sys, {module}; print(*sorted(set('{absent}'.split()) & set(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == ""
