@@ -1,0 +1,80 @@
+"""What a study will do, as numbers that are known before anything runs."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from vlstudy.knobs import knobs
+from vlstudy.methods import METHODS
+from vlstudy.study.space import Axis, Choice, Distribution, Grid, Int, LogInt, LogUniform, Uniform
+from vlstudy.study.spec import Arm, PrunerSpec
+from vlstudy.training import TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Length:
+    """How long one trial of an arm can be.
+
+    Attributes:
+        steps: fewest and most optimiser steps.
+        measurements: fewest and most measurements.
+        points: values of the inference axes at each measurement.
+    """
+
+    steps: tuple[int, int]
+    measurements: tuple[int, int]
+    points: int
+
+
+def length(arm: Arm, images: int) -> Length:
+    """The length of one trial that trains on `images` images: epochs * ceil(images / batch) steps.
+
+    >>> length(Arm(name="a", method="fma", fixed={"train.epochs": 3, "train.batch": 32}), images=100).steps
+    (12, 12)
+    """
+    axes = [item.distribution.values for item in arm.space if isinstance(item.distribution, Axis)]
+    points = math.prod(map(len, axes))
+    if not METHODS[arm.method].terms:
+        return Length(steps=(0, 0), measurements=(1, 1), points=points)
+    epochs, batch, evaluations = (_bounds(arm, name) for name in ("epochs", "batch", "evaluations"))
+    fewest, most = epochs[0] * math.ceil(images / batch[1]), epochs[1] * math.ceil(images / batch[0])
+    measurements = min(evaluations[0], fewest), min(evaluations[1], most)
+    return Length(steps=(fewest, most), measurements=measurements, points=points)
+
+
+def rungs(pruner: PrunerSpec) -> tuple[int, ...]:
+    """The percentages of the training from which a trial is compared with others; () if none is ever pruned.
+
+    >>> rungs(PrunerSpec(name="asha", reduction=3, grace=0.2)), rungs(PrunerSpec(name="none"))
+    ((20, 60), ())
+    """
+    grace = max(1, round(100 * pruner.grace))
+    if pruner.name == "none":
+        return ()
+    if pruner.name == "median":
+        return (grace,)
+    return tuple(rung for power in range(7) if (rung := grace * pruner.reduction**power) < 100)  # 2^7 > 100
+
+
+def _bounds(arm: Arm, name: str) -> tuple[int, int]:
+    """The least and the greatest value that a training setting can have in an arm."""
+    dotted = f"train.{name}"
+    searched = next((item.distribution for item in arm.space if item.name == dotted), None)
+    if searched is not None:
+        drawn = _ends(searched)
+        default = [] if all(not item.when for item in arm.space if item.name == dotted) else [_default(name)]
+        return min(drawn + default), max(drawn + default)
+    value = arm.fixed.get(dotted, _default(name))
+    return value, value
+
+
+def _default(name: str) -> Any:
+    return knobs(TrainSettings)[name].default
+
+
+def _ends(distribution: Distribution) -> list[Any]:
+    match distribution:
+        case Uniform(low, high) | LogUniform(low, high) | Int(low, high) | LogInt(low, high):
+            return [low, high]
+        case Choice(values) | Grid(values) | Axis(values):
+            return list(values)
