@@ -1,0 +1,82 @@
+"""One training as a worker does it: from its checkpoint if there is one, and with a checkpoint at every measurement."""
+
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlstudy.errors import VlstudyError
+from vlstudy.journal.folder import checkpoint_of
+from vlstudy.measurement import Measurement
+from vlstudy.study.spec import Arm, StudySpec
+from vlstudy.tuning.work import State, Work
+
+# CUDA and ROCm read one each; "" hides every device.
+_VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """What all workers of a study share."""
+
+    spec: StudySpec
+    folder: Path
+    work: Work
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return next(arm for arm in self.spec.arms if arm.name == name)
+
+    def train(
+        self, arm: str, settings: Mapping[str, Any], *, name: str, seed: int, fresh: bool
+    ) -> Iterator[tuple[Measurement, State]]:
+        """Every measurement after the checkpoint `name`, the checkpoint's own first.
+
+        A measurement is in the checkpoint before it is given, so that nobody can know one that could be lost. The
+        checkpoint's own is given again because its reader may have died before reading it.
+        """
+        path = checkpoint_of(self.folder, arm, name)
+        state = self._saved(path)
+        if state is not None:
+            yield state.measurement, state
+            if state.measurement.progress >= 1:
+                return
+        for measurement, after in self.work.train(
+            self.spec, self.arm(arm), settings, seed=seed, fresh=fresh, state=state
+        ):
+            after.save(path)
+            yield measurement, after
+
+    def _saved(self, path: Path) -> State | None:
+        try:
+            return self.work.load(path) if path.exists() else None
+        except Exception as error:  # a broken checkpoint costs its training's time, not its trial
+            print(f"{path.name}: {error}. Its training starts anew.", file=sys.stderr)
+            return None
+
+
+def enter(spec: StudySpec) -> None:
+    """Makes this worker see no accelerator if its trials asked for none (Ray shows all of them to such a worker)."""
+    if not spec.resources.gpus:
+        os.environ.update({name: "" for name in _VISIBLE})
+
+
+def leave() -> None:
+    """Gives back what a finished training held, for the next one in this process."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def reason_of(error: BaseException) -> str:
+    """An exception in one line: its type, its message, and for a bug the place where it was raised."""
+    text = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, VlstudyError) or not frames:
+        return text
+    return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno})"

@@ -1,0 +1,48 @@
+"""Whether a trial stops early: Optuna's pruners, asked about the journal."""
+
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
+
+from vlstudy.journal.ledger import JUDGED, Ledger
+from vlstudy.study.spec import PrunerSpec
+
+_WHY = {
+    "asha": "not among the best 1/{reduction} of its rung",
+    "hyperband": "not among the best 1/{reduction} of its bracket's rung",
+    "median": "worse than the median of the complete trials",
+}
+
+
+def pruner_of(spec: PrunerSpec) -> BasePruner | None:
+    """Optuna's pruner, with resource counted in whole percent of the training; None if no trial is pruned."""
+    grace = max(1, round(100 * spec.grace))
+    match spec.name:
+        case "asha":
+            return SuccessiveHalvingPruner(
+                min_resource=grace, reduction_factor=spec.reduction, min_early_stopping_rate=0, bootstrap_count=0
+            )
+        case "hyperband":
+            return HyperbandPruner(
+                min_resource=grace, max_resource=100, reduction_factor=spec.reduction, bootstrap_count=0
+            )
+        case "median":
+            return MedianPruner(n_startup_trials=5, n_warmup_steps=grace, interval_steps=1, n_min_trials=1)
+        case "none":
+            return None
+
+
+def judge(ledger: Ledger, arm: str, number: int, spec: PrunerSpec) -> bool:
+    """True if the trial ends as pruned; asked once for each percentage, also across interruptions.
+
+    The pruner looks at the journal through a rehearsal: what it notes (a rung that was reached) is written together
+    with its decision, so that a crash between the two cannot turn a pruned trial into one that passed.
+    """
+    pruner, trial = pruner_of(spec), ledger.trial(arm, number)
+    percent = trial.last_step
+    if pruner is None or percent is None or percent <= trial.user_attrs.get(JUDGED, {}).get("percent", -1):
+        return False
+    study, notes = ledger.rehearsal(arm, pruner=pruner)
+    pruned = pruner.prune(study, trial)
+    why = _WHY.get(spec.name, "").format(reduction=spec.reduction)
+    reason = f"{spec.name} at {percent} % of the training: {trial.intermediate_values[percent]:.4g}, {why}"
+    ledger.judge(arm, number, percent, reason=reason if pruned else "", notes=notes)
+    return pruned
