@@ -1,28 +1,35 @@
 """Figures: their numbers by hand, what they refuse, and drawings that no name can break."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.report.records import LR, NOISE, arm_header, confirm, full, header, small, trial
-from vlstudy.journal import StudyRecord
+from vlstudy.journal import StudyRecord, TrialRecord
+from vlstudy.measurement import Measurement, Point
 from vlstudy.report.figures import FIGURES, Unavailable
 from vlstudy.report.svg import drawn
 
 HOSTILE = ("<script>alert(1)</script>", "$x_1$ and $\\frac{1", "_leading", "n" * 60)
 
 
-def study(*trials: object, **changes: object) -> StudyRecord:
-    record = small({"linear_probe": [], "fma": []}, **changes)  # type: ignore[arg-type]
-    return replace(record, trials=tuple(trials))  # type: ignore[arg-type]
+SPACE = {LR: "log-uniform 1e-4 .. 1e-2", NOISE: "uniform 0 .. 1"}
+
+
+def study(*trials: TrialRecord, space: Mapping[str, str] = SPACE, **changes: Any) -> StudyRecord:
+    """A linear probe and an FMA that searches `space`, with these trials."""
+    arms = arm_header("linear_probe"), arm_header("fma", baseline=False, space=space)
+    return StudyRecord(folder="f", text="", header=header(*arms, **changes), trials=trials)
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
 def test_every_figure_draws_a_full_study_without_warnings_and_says_what_to_see(name: str) -> None:
     figure, record = FIGURES[name], full()
     frame = figure.numbers(record)
-    assert len(frame) and len(figure.caption(record, frame)) > 60 and figure.TITLE
+    assert len(frame) and len(figure.caption(record, frame)) > 60 and figure.title(record)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         one, two = (drawn(name, name, lambda: figure.draw(record, frame)) for _ in range(2))
@@ -53,12 +60,14 @@ def test_an_empty_study_has_a_sentence_instead(name: str) -> None:
 
 
 def test_comparison_by_hand() -> None:
-    frame = FIGURES["comparison"].numbers(small({"zero_shot": [0.5, 0.5], "linear_probe": [0.6, 0.7], "fma": [0.7, 0.9]}))
+    values = {"zero_shot": [0.5, 0.5], "linear_probe": [0.6, 0.7], "fma": [0.7, 0.9]}
+    frame = FIGURES["comparison"].numbers(small(values))
     assert frame["arm"].tolist() == ["fma", "linear_probe", "zero_shot"]
     assert frame["mean"].tolist() == pytest.approx([80, 65, 50])
     assert frame["n"].tolist() == [2, 2, 2]
-    differences = frame["difference to linear_probe: mean"].tolist()
+    differences = frame["difference: mean"].tolist()
     assert differences[0] == pytest.approx(15) and differences[2] == pytest.approx(-15)
+    assert frame["seed 2"].tolist() == pytest.approx([90, 70, 50])
     assert frame["low"][2] == frame["high"][2] == pytest.approx(50)
 
 
@@ -66,7 +75,7 @@ def test_comparison_without_a_baseline_has_one_panel() -> None:
     record = small({"fma": [0.7, 0.9]})
     frame = FIGURES["comparison"].numbers(record)
     assert [column for column in frame if "difference" in column] == []
-    assert "Below" not in FIGURES["comparison"].caption(record, frame)
+    assert "lower panel" not in FIGURES["comparison"].caption(record, frame)
     drawn("one", "one", lambda: FIGURES["comparison"].draw(record, frame))
 
 
@@ -81,12 +90,29 @@ def test_solver_steps_tell_the_choice_from_the_oracle() -> None:
     searched = trial("fma", 0, {1.0: 0.8}, axis="solver_steps")
     confirms = tuple(confirm("fma", seed, 0.8, axis={"solver_steps": 9.0}) for seed in (1, 2))
     record = StudyRecord(folder="f", text="", header=header(arm), trials=(searched,), confirms=confirms)
-    figure = FIGURES["solver_steps"]
+    figure = FIGURES["inference_axes"]
     frame = figure.numbers(record).set_index("value")
-    assert frame["chosen"][9.0] == "validation" and (frame["chosen"] == "validation").sum() == 1
+    assert frame.index[frame["chosen on validation"]].tolist() == [9] and frame.index[frame["oracle"]].tolist() == [6]
     assert frame["test mean"][6.0] - frame["test mean"][9.0] > 0
-    assert "validation chose solver_steps = 9" in figure.caption(record, frame.reset_index())
-    assert "would have been" in figure.caption(record, frame.reset_index())
+    assert figure.title(record) == "Accuracy against solver steps"
+    caption = figure.caption(record, frame.reset_index())
+    assert "fma: validation chose solver_steps = 9, the oracle 6, better by 4.0 points." in caption
+
+
+def test_two_axes_have_a_panel_each_with_the_other_held_where_validation_chose_it() -> None:
+    points = tuple(
+        Point(axis={"steps": steps, "stop": stop}, metrics={"test/accuracy": steps / 10 + stop})
+        for steps in (1.0, 2.0)
+        for stop in (0.25, 0.5)
+    )
+    measured = Measurement(step=1, progress=1.0, points=points, choice=3)
+    chosen = confirm("fma", 1, 0.5, measurement=measured, metrics=points[1].metrics)
+    chosen = replace(chosen, axis={"steps": 1.0, "stop": 0.5})
+    frame = FIGURES["inference_axes"].numbers(replace(small({"fma": []}), confirms=(chosen,)))
+    assert frame.groupby("axis")["test mean"].apply(list).to_dict() == {
+        "steps": pytest.approx([60, 70]),
+        "stop": pytest.approx([35, 60]),
+    }
 
 
 def test_best_so_far_by_hand() -> None:
@@ -98,7 +124,7 @@ def test_best_so_far_by_hand() -> None:
         trial("fma", 4, {0.2: 0.8}, verdict="running"),
     )
     frame = FIGURES["best_so_far"].numbers(record)
-    assert frame["trials"].tolist() == [1, 2, 3, 4]
+    assert frame["trials finished"].tolist() == [1, 2, 3, 4]
     assert frame["best"].tolist() == pytest.approx([50, 50, 70, 70])
     assert frame["seconds"].tolist() == [9, 14, 19, 24]
 
@@ -115,9 +141,10 @@ def test_learning_curves_have_every_measurement_of_every_verdict() -> None:
         trial("linear_probe", 0, {1.0: 0.7}),
     )
     frame = FIGURES["learning_curves"].numbers(record)
-    assert frame["value"].tolist() == pytest.approx([50, 60, 40])
-    assert frame["verdict"].tolist() == ["complete", "complete", "pruned"]
-    assert "Without curves, measured once: linear_probe." in FIGURES["learning_curves"].caption(record, frame)
+    assert frame["50 %"].tolist() == pytest.approx([50, 40])
+    assert frame["100 %"].tolist() == pytest.approx([60, float("nan")], nan_ok=True)
+    assert frame["verdict"].tolist() == ["complete", "pruned"]
+    assert "Measured once only, so without a curve: linear_probe." in FIGURES["learning_curves"].caption(record, frame)
 
 
 def test_importance_finds_the_knob_that_matters_and_counts_complete_trials_only() -> None:
@@ -135,20 +162,41 @@ def test_importance_finds_the_knob_that_matters_and_counts_complete_trials_only(
 @pytest.mark.parametrize(
     "trials",
     [
-        [trial("fma", n, {1.0: 0.5 + n / 100}, settings={LR: 1e-3 * (n + 1), NOISE: n / 9}) for n in range(7)],
-        [trial("fma", n, {1.0: 0.5}, settings={LR: 1e-3 * (n + 1), NOISE: n / 9}) for n in range(9)],
-        [trial("fma", n, {1.0: 0.5 + n / 100}, settings={LR: 1e-3 * (n + 1), NOISE: 0.5}) for n in range(9)],
+        [trial("fma", n, {1.0: 0.5 + n / 100}, settings={LR: 1e-3 * (n + 1), NOISE: n / 9}) for n in range(9)],
+        [trial("fma", n, {1.0: 0.5}, settings={LR: 1e-3 * (n + 1), NOISE: n / 9}) for n in range(12)],
+        [trial("fma", n, {1.0: 0.5 + n / 100}, settings={LR: 1e-3 * (n + 1), NOISE: 0.5}) for n in range(12)],
     ],
     ids=["few", "constant", "one knob"],
 )
-def test_importance_refuses_too_little(trials: list[object]) -> None:
-    with pytest.raises(Unavailable, match="too little to rank"):
+def test_importance_refuses_too_little(trials: list[TrialRecord]) -> None:
+    with pytest.raises(Unavailable, match="too little to say which knob"):
         FIGURES["importance"].numbers(study(*trials))
 
 
 def test_importance_takes_words_and_whole_numbers() -> None:
+    space = {"method.path": "choice none, bridge", "method.blocks": "int 0 .. 12", "method.steps": "choice 1, 2"}
     trials = [
-        trial("fma", n, {1.0: 0.5 + 0.3 * (n % 2) + n / 1000}, settings={"method.path": ("none", "bridge")[n % 2], "n": n})
+        trial(
+            "fma",
+            n,
+            {1.0: 0.5 + 0.3 * (n % 2) + n / 1000},
+            settings={"method.path": ("none", "bridge")[n % 2], "method.blocks": n, "method.steps": n % 3},
+        )
         for n in range(12)
     ]
-    assert set(FIGURES["importance"].numbers(study(*trials))["knob"]) == {"method.path", "n"}
+    frame = FIGURES["importance"].numbers(study(*trials, space=space)).set_index("knob")
+    assert set(frame.index) == set(space) and frame["importance"].idxmax() == "method.path"
+
+
+def test_importance_takes_a_knob_that_only_some_trials_have() -> None:
+    space = {"method.path": "choice none, bridge", NOISE: "uniform 0 .. 1 when method.path = bridge"}
+    trials = [
+        trial(
+            "fma",
+            n,
+            {1.0: 0.5 + 0.3 * (n % 2) + n / 1000},
+            settings={"method.path": "bridge", NOISE: n / 20} if n % 2 else {"method.path": "none"},
+        )
+        for n in range(20)
+    ]
+    assert set(FIGURES["importance"].numbers(study(*trials, space=space))["knob"]) == set(space)

@@ -30,10 +30,10 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     """What counts as budget."""
     return (
-        "The best validation value of each arm after as many of its trials were finished. Pruned and failed trials count "
-        "as spent, but set no value. A line that still rises at its end says that the arm was given too few trials; a "
-        "thin one only carries on the last value of an arm that had fewer. These values were chosen by, so they flatter: "
-        "only test decides. The table has the seconds since the search began."
+        "The best validation value of each arm after as many of its trials were finished. Pruned and failed trials "
+        "count as spent, but set no value. A line that still rises at its end says that the arm was given too few "
+        "trials; a thin one only carries on the last value of an arm that had fewer. These values were chosen by, so "
+        "they flatter: only test decides. The table has the seconds since the search began."
     )
 
 
@@ -43,7 +43,7 @@ def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
     longest, labels = int(frame["trials finished"].max()), []
     for arm, rows in frame.dropna(subset=["best"]).groupby("arm", sort=False):
         look, x, y = mark(record, str(arm)), rows["trials finished"], rows["best"].astype(float)
-        axes[0].step(x, y, where="post", color=look.colour, linestyle=look.dash, linewidth=2)
+        axes[0].step(x, y, where="post", color=look.colour, linewidth=2)
         axes[0].plot([x.iloc[-1], longest], [y.iloc[-1]] * 2, color=look.colour, linewidth=0.8)
         axes[0].plot(x.iloc[-1], y.iloc[-1], look.marker, color=look.colour, markersize=6.5, markeredgewidth=0)
         labels.append((float(y.iloc[-1]), short(str(arm), 14), look.colour))

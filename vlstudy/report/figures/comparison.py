@@ -30,24 +30,25 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
         raise Unavailable("No setting has been confirmed on the test split yet.")
     descending = record.header.direction == "maximize"
     frame = pd.DataFrame(rows).sort_values("mean", ascending=not descending, kind="stable", ignore_index=True)
+    for name in frame.filter(regex=r"\bn$"):
+        frame[name] = frame[name].astype("Int64")  # a count stays a whole number beside a missing one
     seeds = sorted({seed for arm in frame["arm"] for seed in tested(record, arm)})
-    return frame[[*(name for name in frame if not name.startswith(SEED)), *(f"{SEED}{seed}" for seed in seeds)]]
+    return frame[[*frame.filter(regex=f"^(?!{SEED})"), *(f"{SEED}{seed}" for seed in seeds)]]
 
 
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     """What the dots, bars and differences are."""
     base = strongest_baseline(record)
     lines = (
-        "Each small dot is one fresh seed, with its own few-shot draw, initialisation and data order. The large mark is "
-        "the mean over seeds and the bar its 95 % interval: how far the mean moves when the seeds are drawn again from "
-        "themselves (bootstrap), stretched by what so few seeds underrate. Arms with equal values on all seeds have no bar."
+        "Small dots: the seeds, each with its own few-shot draw, initialisation and data order. Large mark: their "
+        "mean. Bar: its 95 % interval, from drawing the seeds again out of themselves (bootstrap), widened by what so "
+        "few seeds underrate; none where all seeds agree."
     )
     if base is None or len(frame) < 2:
         return lines
     return (
-        f"{lines} The lower panel takes, seed by seed, the difference to {base}, the baseline with the best mean on test. "
-        "A bar that stays clear of the line at zero is a difference that the luck of the draw does not explain. "
-        "The rows are in the order of the means."
+        f"{lines} The lower panel shows the difference, seed by seed, to {base}, the baseline with the best mean on "
+        "test: a bar clear of the line at zero is a difference that the luck of the draw does not explain."
     )
 
 
@@ -58,7 +59,7 @@ def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
     rows = 2 if len(others) else 1
     height = 0.75 + 0.44 * len(frame) + (0.65 + 0.44 * len(others) if rows == 2 else 0)
     figure, axes = canvas(rows=rows, height=height, ratios=(len(frame), len(others))[:rows])
-    seeds = frame[[name for name in frame if name.startswith(SEED)]]
+    seeds = frame.filter(regex=f"^{SEED}")
     _strips(axes[0], record, frame, seeds, "")
     axes[0].set_xlabel(formatting.axis_label(test_metric(record), unit), parse_math=False)
     if base is not None and rows == 2:
@@ -72,7 +73,7 @@ def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
 def _row(record: StudyRecord, arm: ArmHeader, base: str | None) -> dict[str, Any]:
     values, factor = tested(record, arm.name), formatting.scale(record.header.unit)
     chosen = next(iter(confirmed(record, arm.name).values()))
-    row = {"arm": arm.name, "method": arm.method, **_columns("", interval(list(values.values())), factor)}
+    row = {"arm": arm.name, **_columns("", interval(list(values.values())), factor)}
     if base is not None:
         gap = None if arm.name == base else paired(values, tested(record, base))
         row |= _columns(f"{GAP}: ", gap, factor)
@@ -81,16 +82,19 @@ def _row(record: StudyRecord, arm: ArmHeader, base: str | None) -> dict[str, Any
 
 
 def _columns(prefix: str, found: Interval | None, factor: float) -> dict[str, Any]:
-    ends = {"mean": found.mean, "low": found.low, "high": found.high} if found else dict.fromkeys(("mean", "low", "high"))
+    mean, low, high = (found.mean, found.low, found.high) if found else (None, None, None)
+    ends = {"mean": mean, "low": low, "high": high}
     scaled = {f"{prefix}{name}": None if value is None else factor * value for name, value in ends.items()}
     return scaled | {f"{prefix}n": found.n if found else None}
 
 
 def _strips(axes: Axes, record: StudyRecord, frame: pd.DataFrame, seeds: pd.DataFrame, prefix: str) -> None:
     """One row an arm from the top: its seeds as dots, above them mean and interval."""
-    for y, (index, row) in zip(range(len(frame) - 1, -1, -1), frame.iterrows(), strict=True):
-        look, points = mark(record, row["arm"]), seeds.loc[index].dropna()
-        axes.plot(points, [y - 0.18] * len(points), "o", color=look.colour, markersize=4.2, alpha=0.6, markeredgewidth=0)
+    for place, (index, row) in enumerate(frame.iterrows()):
+        y, look = len(frame) - 1 - place, mark(record, row["arm"])
+        points = seeds[seeds.index == index].iloc[0].dropna()
+        dots: dict[str, Any] = {"markersize": 4.2, "alpha": 0.6, "markeredgewidth": 0}
+        axes.plot(points, [y - 0.18] * len(points), "o", color=look.colour, **dots)
         if pd.notna(row[f"{prefix}low"]):
             ends = [row[f"{prefix}low"], row[f"{prefix}high"]]
             axes.plot(ends, [y + 0.12] * 2, color=look.colour, linewidth=2.4, solid_capstyle="round")

@@ -1,8 +1,7 @@
 """Which knobs separate an arm's best trials from the rest."""
 
-import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-from vlstudy.journal import ArmHeader, StudyRecord, TrialRecord
+from vlstudy.journal import ArmHeader, StudyRecord
 from vlstudy.report.figures.figure import Unavailable
 from vlstudy.report.figures.marks import mark, short
 from vlstudy.report.reading import validated
@@ -43,9 +42,9 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     left = [arm.name for arm in record.header.arms if len(arm.space) > 1 and arm.name not in set(frame["arm"])]
     return (
         f"PED-ANOVA over complete trials ({counts}): how differently a knob's values are spread among the arm's best "
-        f"{BEST} trials (the best tenth, from {10 * BEST} on) than among all of them, as shares of the arm's total. A long "
-        "bar says that the good trials agree on that knob; it is not the size or the direction of an effect, and with so "
-        "few trials it is a hint. Bars of different arms are not comparable."
+        f"{BEST} trials (the best tenth, from {10 * BEST} on) than among all of them, as shares of the arm's total. "
+        "A long bar says that the good trials agree on that knob; it is not the size or the direction of an effect, "
+        "and with so few trials it is a hint. Bars of different arms are not comparable."
         + (f" Fewer than {FEWEST} complete trials: {', '.join(left)}." if left else "")
     )
 
@@ -54,7 +53,7 @@ def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
     """One bar a knob, a panel an arm."""
     arms = list(frame.groupby("arm", sort=False))
     sizes = [len(rows) for _, rows in arms]
-    figure, axes = canvas(rows=len(arms), height=0.5 + sum(0.42 + 0.3 * size for size in sizes), ratios=sizes, shared=False)
+    figure, axes = canvas(rows=len(arms), height=0.5 + sum(0.42 + 0.3 * size for size in sizes), ratios=sizes)
     for panel, (arm, rows) in zip(axes, arms, strict=True):
         look, places = mark(record, str(arm)), [-place for place in range(len(rows))]
         panel.barh(places, rows["importance"], height=0.6, color=look.colour, linewidth=0)
@@ -64,7 +63,8 @@ def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
         panel.set_ylim(-len(rows) + 0.4, 0.6)
         panel.set_xlim(0, 1.12)
         panel.set_xticks([0, 0.25, 0.5, 0.75, 1], [""] * 5 if panel is not axes[-1] else None)
-        panel.set_title(f"{short(str(arm), 30)}, n = {rows['n'].iloc[0]}", loc="left", color=look.colour, parse_math=False)
+        heading = f"{short(str(arm), 30)}, n = {rows['n'].iloc[0]}"
+        panel.set_title(heading, loc="left", color=look.colour, parse_math=False)
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
     axes[-1].set_xlabel("share of the arm's importance")
@@ -72,15 +72,11 @@ def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
 
 
 def _rows(record: StudyRecord, arm: ArmHeader) -> list[dict[str, Any]]:
-    trials = {
-        trial: value
-        for trial in record.trials
-        if trial.arm == arm.name and trial.verdict == "complete" and (value := validated(record, trial)) is not None
-        and math.isfinite(value)
-    }
-    seen = {name: [trial.settings[name] for trial in trials if name in trial.settings] for name in arm.space}
+    own = [trial for trial in record.trials if trial.arm == arm.name and trial.verdict == "complete"]
+    trials = [(trial.settings, value) for trial in own if (value := validated(record, trial)) is not None]
+    seen = {name: [settings[name] for settings, _ in trials if name in settings] for name in arm.space}
     varied = {name: values for name, values in seen.items() if len(set(map(repr, values))) > 1}
-    if len(trials) < FEWEST or len(varied) < 2 or len(set(trials.values())) < 2:
+    if len(trials) < FEWEST or len(varied) < 2 or len({value for _, value in trials}) < 2:
         return []
     spaces = {name: _distribution(arm.space[name], values) for name, values in varied.items()}
     evaluator = PedAnovaImportanceEvaluator(target_quantile=max(0.1, BEST / len(trials)))
@@ -90,15 +86,17 @@ def _rows(record: StudyRecord, arm: ArmHeader) -> list[dict[str, Any]]:
     return [{"arm": arm.name, "knob": name, "importance": share, "n": len(trials)} for name, share in shares.items()]
 
 
-def _study(record: StudyRecord, trials: dict[TrialRecord, float], spaces: dict[str, BaseDistribution]) -> optuna.Study:
+def _study(
+    record: StudyRecord, trials: Sequence[tuple[Mapping[str, Any], float]], spaces: Mapping[str, BaseDistribution]
+) -> optuna.Study:
     """The arm's complete trials as Optuna would hold them; conditional knobs only where they were set."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it announces every study it creates
     study = optuna.create_study(direction=record.header.direction)
     optuna.logging.set_verbosity(before)
-    for trial, value in trials.items():
-        own = {name: space for name, space in spaces.items() if name in trial.settings}
-        params = {name: _plain(trial.settings[name], space) for name, space in own.items()}
+    for settings, value in trials:
+        own = {name: space for name, space in spaces.items() if name in settings}
+        params = {name: _plain(settings[name], space) for name, space in own.items()}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=value))
     return study
 

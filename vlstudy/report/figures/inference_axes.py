@@ -37,10 +37,11 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
 
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     """What line, band and marks are, and how far the choice on validation lies behind the oracle's."""
+    findings = " ".join(_finding(record, rows) for _, rows in _panels(frame))
     return (
-        "Solid: mean on test over the fresh seeds, with its 95 % interval as a band. Dotted: validation in the search, by "
-        "which the filled mark was chosen; it alone is the result. The ring is an oracle that looks at test: never the "
-        "result, for choosing there flatters the method. " + " ".join(_finding(record, rows) for _, rows in _panels(frame))
+        "Solid: mean on test over the fresh seeds, with its 95 % interval as a band. Dotted: validation in the search, "
+        "by which the filled mark was chosen; it alone is the result. The ring is an oracle that looks at test: never "
+        f"the result, for choosing there flatters the method. {findings}"
     )
 
 
@@ -77,14 +78,19 @@ def _arm(record: StudyRecord, found: Mapping[int, ConfirmRecord]) -> list[dict[s
 
 
 def _rows(
-    record: StudyRecord, found: Mapping[int, ConfirmRecord], chosen: ConfirmRecord, axis: str, validation: tuple[Point, ...]
+    record: StudyRecord,
+    found: Mapping[int, ConfirmRecord],
+    chosen: ConfirmRecord,
+    axis: str,
+    validation: tuple[Point, ...],
 ) -> list[dict[str, Any]]:
     """Along one axis, the others being where validation chose them."""
     factor, metric, tests = formatting.scale(record.header.unit), test_metric(record), dict[float, list[float]]()
     for item in found.values():
         for value, point in _along(axis, chosen, item.measurement.points).items():
             tests.setdefault(value, []).append(point.metrics[metric])
-    judged = {value: point.metrics[record.header.objective] for value, point in _along(axis, chosen, validation).items()}
+    searched = _along(axis, chosen, validation)
+    judged = {value: point.metrics[record.header.objective] for value, point in searched.items()}
     means = {value: sum(values) / len(values) for value, values in sorted(tests.items())}
     best = (max if record.header.direction == "maximize" else min)(means, key=lambda value: means[value])
     rows = []
@@ -93,8 +99,12 @@ def _rows(
         ends = {"test mean": test.mean, "low": test.low, "high": test.high, "validation": judged.get(value)}
         scaled = {name: None if end is None else factor * end for name, end in ends.items()}
         marks = {CHOSEN: value == chosen.axis[axis], ORACLE: value == best}
-        rows.append({"arm": chosen.arm, "axis": axis, "value": value, **scaled, "n": test.n, **marks})
+        rows.append({"arm": chosen.arm, "axis": axis, "value": _whole(value), **scaled, "n": test.n, **marks})
     return rows
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else value
 
 
 def _along(axis: str, chosen: ConfirmRecord, points: tuple[Point, ...]) -> dict[float, Point]:
@@ -111,14 +121,14 @@ def _panel(axes: Axes, record: StudyRecord, frame: pd.DataFrame) -> None:
     if frame["validation"].notna().any():
         axes.plot(x, frame["validation"], color=INK, linewidth=1.3, linestyle=(0, (1, 1.6)), label="validation")
     picked, oracle = frame[frame[CHOSEN]], frame[frame[ORACLE]]
-    axes.plot(
-        picked["value"], picked["test mean"], look.marker, color=look.colour, markersize=8, linestyle="none", label=CHOSEN
-    )
-    ring = {"markersize": 13, "fillstyle": "none", "markeredgewidth": 1.2, "linestyle": "none"}
-    axes.plot(oracle["value"], oracle["test mean"], "o", color=INK, label="oracle, not the result", **ring)
+    filled: dict[str, Any] = {"color": look.colour, "markersize": 8, "label": CHOSEN}
+    ring: dict[str, Any] = {"color": INK, "markersize": 13, "fillstyle": "none", "label": "oracle, not the result"}
+    axes.plot(picked["value"], picked["test mean"], look.marker, linestyle="none", **filled)
+    axes.plot(oracle["value"], oracle["test mean"], "o", linestyle="none", **ring)
     if all(float(value).is_integer() for value in x):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(short(frame["arm"].iloc[0], 40), loc="left", color=look.colour, parse_math=False)
     axes.set_xlabel(frame["axis"].iloc[0].replace("_", " "), parse_math=False)
-    axes.set_ylabel(f"{formatting.metric_name(record.header.objective.rpartition('/')[2])} ({formatting.symbol(record.header.unit)})", parse_math=False)
+    metric = record.header.objective.rpartition("/")[2]
+    axes.set_ylabel(formatting.axis_label(metric, record.header.unit), parse_math=False)
     axes.legend(loc="best", frameon=False)
