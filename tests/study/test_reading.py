@@ -159,6 +159,8 @@ def test_the_digest_is_of_what_is_asked(tmp_path: Path) -> None:
         spec_of(tmp_path, ("{top: 1, seeds: 5}", "{seeds: 5, top: 1}")),
         spec_of(tmp_path, ("[1e-4, 1e-2]", "[0.0001, .01]")),
         spec_of(tmp_path, (", trials: 24, seed: 0}", ", seed: 0, trials: 24}")),
+        spec_of(tmp_path, ("gpus: 0", "gpus: 0.5")),
+        spec_of(tmp_path, ("minutes: 10", "minutes: 20")),
     ]
     assert len({spec.digest for spec in same}) == 1
     assert spec_of(tmp_path, file).digest == spec_of(tmp_path / "elsewhere", file).digest

@@ -85,7 +85,7 @@ class StudySpec:
         objective: metric with its split, such as `val/accuracy`; the metric knows its direction.
         text: the file as it was read, for provenance.
         path: where it was read from.
-        digest: 64 hex digits of the canonical content; comments, key order and path do not change it.
+        digest: 64 hex digits of what is asked; comments, key order, path, resources and budget do not change it.
     """
 
     study: str

@@ -45,11 +45,11 @@ def document(root: Place, *, path: Path, text: str) -> StudySpec:
         "search": search,
         "pruner": _pruner(keys.get("pruner")),
         "confirm": _confirm(keys.get("confirm"), search.seed),
-        "resources": _resources(keys.get("resources")),
-        "budget": _budget(keys.get("budget")),
     }
     return StudySpec(
         **content,
+        resources=_resources(keys.get("resources")),
+        budget=_budget(keys.get("budget")),
         data=_source(written, path.parent),
         text=text,
         path=str(path),
@@ -156,7 +156,10 @@ def _budget(place: Place | None) -> BudgetSpec:
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    """sha256 of the content as canonical JSON: sorted keys, defaults written out, the data's path as in the file."""
+    """sha256 of what is asked, as canonical JSON: sorted keys, defaults written out, the data's path as in the file.
+
+    Where and for how long it runs is no part of it, so that a study goes on with more minutes or on other machines.
+    """
     return hashlib.sha256(json.dumps(_canonical(content), sort_keys=True).encode()).hexdigest()
 
 

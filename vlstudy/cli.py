@@ -1,0 +1,113 @@
+"""The verbs of `vlstudy`; each imports what it needs when it is asked, so that `--help` is quick."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlstudy.errors import VlstudyError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a bug shows Python's own traceback
+    help="Studies of vision-language alignment: one YAML question in, one HTML answer out.",
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file, such as studies/fma.yaml.")]
+StudyOrFolder = Annotated[
+    Path, typer.Argument(metavar="FOLDER|STUDY", help="A study's folder under reports/, or its study file.")
+]
+Reports = Annotated[Path, typer.Option(help="Where the folders of studies are.")]
+REPORTS = Path("reports")
+
+
+@app.command(epilog="Example: vlstudy plan studies/fma.yaml")
+def plan(study: StudyFile, reports: Reports = REPORTS) -> None:
+    """Show what a launch would do: arms, knobs, trials, steps, data. Runs nothing."""
+    from vlstudy.study.reading import read
+    from vlstudy.terminal.plan import show
+
+    show(read(study), reports)
+
+
+@app.command(epilog="Example: vlstudy launch studies/fma.yaml. The same command goes on after an interruption.")
+def launch(
+    study: StudyFile,
+    address: Annotated[
+        str | None, typer.Option(metavar="auto|HOST:PORT", help="A running Ray cluster; without it: this machine.")
+    ] = None,
+    reports: Reports = REPORTS,
+) -> None:
+    """Search, confirm and write the report, or go on where an earlier launch stopped."""
+    from vlstudy.study.reading import read
+
+    spec = read(study)  # before Ray and Optuna, so that a slip of the pen is told at once
+    from vlstudy.tuning.launch import launch as run
+
+    try:
+        folder = run(spec, reports=reports, address=address)
+    except KeyboardInterrupt:  # `run` has said how to go on
+        raise typer.Exit(130) from None
+    _write_report(folder, None)
+
+
+@app.command(epilog="Example: vlstudy status studies/fma.yaml")
+def status(study: StudyOrFolder, reports: Reports = REPORTS) -> None:
+    """Show how far a study is, also while it runs."""
+    from vlstudy import journal
+    from vlstudy.terminal.studies import find, show_status
+
+    show_status(journal.read(find(study, reports)))
+
+
+@app.command(epilog="Example: vlstudy report studies/fma.yaml --out fma.html")
+def report(
+    study: StudyOrFolder,
+    out: Annotated[Path | None, typer.Option(help="The HTML file; by default report.html in the folder.")] = None,
+    reports: Reports = REPORTS,
+) -> None:
+    """Build the report from the journal again; trains nothing."""
+    from vlstudy.terminal.studies import find
+
+    _write_report(find(study, reports), out)
+
+
+@app.command(name="list", epilog="Example: vlstudy list --reports /data/reports")
+def list_studies(reports: Reports = REPORTS) -> None:
+    """Show the studies on disk: question, state, trials, best value, folder."""
+    from vlstudy.terminal.studies import show_list
+
+    show_list(reports)
+
+
+@app.command(epilog="Example: vlstudy methods fma")
+def methods(
+    name: Annotated[
+        str | None, typer.Argument(help="One method, schedule, metric or source, `train` or `study`; without: all.")
+    ] = None,
+) -> None:
+    """Show what a study file may name and set: knobs, defaults and ranges."""
+    from vlstudy.terminal.catalogue import show
+
+    show(name)
+
+
+def main() -> None:
+    """Run the verb of the command line; a user's mistake prints no traceback and exits 2."""
+    try:
+        app()
+    except VlstudyError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def _write_report(folder: Path, out: Path | None) -> None:
+    """Print where the report is, on a line of its own."""
+    from vlstudy import journal
+    from vlstudy.report.render import write
+
+    path = out or folder / "report.html"
+    write(journal.read(folder), path)
+    print(path)

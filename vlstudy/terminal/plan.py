@@ -1,0 +1,131 @@
+"""What `vlstudy plan` prints: the study as it would be launched."""
+
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from vlstudy import journal
+from vlstudy.data import SOURCES, cached, store
+from vlstudy.knobs import Knob, knobs
+from vlstudy.methods import METHODS
+from vlstudy.metrics import METRICS
+from vlstudy.schedules import SCHEDULES
+from vlstudy.study.plan import length, rungs
+from vlstudy.study.space import describe, plain
+from vlstudy.study.spec import Arm, PrunerSpec, ResourceSpec, StudySpec
+from vlstudy.terminal import cells, console, table
+from vlstudy.training import TrainSettings
+from vlstudy.tuning.asking import wanted
+from vlstudy.tuning.header import confirm_seeds
+
+
+def show(spec: StudySpec, reports: Path) -> None:
+    """Prints the plan.
+
+    Raises:
+        DataError: the source is missing or broken.
+        BackboneError: the backbone is not known.
+    """
+    out = console()
+    out.print(Text(spec.study, style="bold"), Text(spec.question), sep=": ")
+    folder = journal.folder_of(spec, reports)
+    out.print(f"folder {folder}", "(begun: a launch goes on)" if journal.exists(folder) else "(new)", soft_wrap=True)
+    out.print()
+    out.print(_arms(spec))
+    for arm in spec.arms:
+        if arm.fixed or arm.space:
+            out.print()
+            out.print(_knobs(arm))
+    out.print()
+    _how(spec, out)
+    out.print()
+    out.print(_data(spec))
+
+
+def _arms(spec: StudySpec) -> RenderableType:
+    images = spec.data.training_images()
+    drawn = table("arm", "method", "trials", "steps a trial", "measurements", "points", title="Arms")
+    for column in drawn.columns[2:]:
+        column.justify = "right"
+    for arm in spec.arms:
+        one, method = length(arm, images), arm.method if arm.schedule == "fixed" else f"{arm.method} x {arm.schedule}"
+        trials = str(wanted(arm, spec.search))
+        drawn.add_row(
+            *cells(arm.name, method, trials, _between(one.steps), _between(one.measurements), str(one.points))
+        )
+    drawn.caption = Text(
+        f"A step is an optimiser step; a trial trains on {images} images. Points: values of the inference axes, "
+        "all measured each time."
+    )
+    drawn.caption_justify = "left"
+    return drawn
+
+
+def _knobs(arm: Arm) -> RenderableType:
+    """Every knob that the arm names; the others have their defaults."""
+    drawn = table("knob", "value", "meaning", title=f"Knobs of {arm.name}")
+    drawn.expand, drawn.columns[2].ratio = True, 1
+    about = _about(arm)
+    for name, value in arm.fixed.items():
+        drawn.add_row(*cells(name, f"fixed {plain(value)}", about[name].meaning))
+    for item in arm.space:
+        when = "".join(f", when {name} is {plain(value)}" for name, value in item.when.items())
+        drawn.add_row(*cells(item.name, describe(item.distribution) + when, about[item.name].meaning))
+    return drawn
+
+
+def _about(arm: Arm) -> dict[str, Knob]:
+    owners = {"method": METHODS[arm.method], "schedule": SCHEDULES[arm.schedule], "train": TrainSettings}
+    return {f"{part}.{name}": knob for part, owner in owners.items() for name, knob in knobs(owner).items()}
+
+
+def _how(spec: StudySpec, out: Console) -> None:
+    """Objective, search, pruner, confirmation, resources and budget, a line each."""
+    metric = METRICS[spec.objective.split("/", 1)[1]]
+    seeds = confirm_seeds(spec.confirm, spec.search.seed)
+    searched = sum(wanted(arm, spec.search) for arm in spec.arms)
+    drawn = table("", "", title="How")
+    drawn.show_header = False
+    drawn.add_row(*cells("objective", f"{metric.direction} {spec.objective}: {metric.meaning}"))
+    drawn.add_row(*cells("search", f"{searched} trials, sampler {spec.search.sampler}, seed {spec.search.seed}"))
+    drawn.add_row(*cells("pruner", _pruner(spec.pruner)))
+    settings = "best setting" if spec.confirm.top == 1 else f"{spec.confirm.top} best settings"
+    fresh = f"trained anew on seeds {', '.join(map(str, seeds))} and measured on the test split"
+    drawn.add_row(*cells("confirm", f"the {settings} of each arm, {fresh}"))
+    drawn.add_row(*cells("resources", _resources(spec.resources)))
+    minutes = spec.budget.minutes
+    drawn.add_row(*cells("budget", "no limit" if minutes is None else f"no new trial after {plain(minutes)} minutes"))
+    out.print(drawn)
+
+
+def _pruner(pruner: PrunerSpec) -> str:
+    """When a trial is compared with others."""
+    percents = ", ".join(f"{rung} %" for rung in rungs(pruner))
+    if pruner.name == "none":
+        return "none: every trial is trained to its end"
+    if pruner.name == "median":
+        return f"median: at every measurement from {percents} of the training"
+    brackets = " (each trial from the rung of its bracket)" if pruner.name == "hyperband" else ""
+    return f"{pruner.name}: the best 1/{pruner.reduction} go on after {percents} of the training{brackets}"
+
+
+def _resources(resources: ResourceSpec) -> str:
+    at_once = "as many at once as fit" if resources.concurrent == "auto" else f"{resources.concurrent} at once"
+    return f"CPUs: {plain(resources.cpus)}, GPUs: {plain(resources.gpus)} for each trial, {at_once}"
+
+
+def _data(spec: StudySpec) -> RenderableType:
+    """What the cache holds and what a launch must encode first."""
+    name = next(name for name, kind in SOURCES.items() if type(spec.data) is kind)
+    given = ", ".join(f"{knob} {plain(getattr(spec.data, knob))}" for knob in knobs(type(spec.data)))
+    towers = f", backbone {spec.backbone.model} {spec.backbone.pretrained or ''}".rstrip()
+    title = f"Data: {name} ({given}){towers if spec.data.uses_backbone else ''}"
+    drawn = table("features", f"in {store.folder()}", title=title)
+    for label, _, there in cached(spec.data, spec.backbone.model, spec.backbone.pretrained):
+        drawn.add_row(*cells(label, "cached" if there else "to be made at launch"))
+    return drawn
+
+
+def _between(ends: tuple[int, int]) -> str:
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]} .. {ends[1]}"
