@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_every_dependency_is_pinned_at_or_above_its_lower_bound() -> None:
 
     pins = dict(line.lower().replace("_", "-").split("==") for line in _lines("constraints.txt"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    wanted = chain(project["dependencies"], *project["optional-dependencies"].values())
     for requirement in map(Requirement, wanted):
         pin = pins[requirement.name.lower().replace("_", "-")]
         assert requirement.specifier.contains(pin.split("+")[0], prereleases=True), (requirement, pin)

@@ -8,10 +8,25 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vlstudy"
-HEAVY = (
-    "torch torchvision open_clip ray optuna yaml pydantic typer rich matplotlib seaborn pandas jinja2 sklearn scipy "
-    "safetensors PIL"
-).split()
+HEAVY = [
+    "torch",
+    "torchvision",
+    "open_clip",
+    "ray",
+    "optuna",
+    "yaml",
+    "pydantic",
+    "typer",
+    "rich",
+    "matplotlib",
+    "seaborn",
+    "pandas",
+    "jinja2",
+    "sklearn",
+    "scipy",
+    "safetensors",
+    "PIL",
+]
 TABLES = {"data", "methods", "schedules", "metrics", "training"}
 SMALL = {"errors", "rng", "measurement", "knobs"}
 

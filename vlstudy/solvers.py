@@ -10,12 +10,12 @@ Field = Callable[[Float[Tensor, "n d"], Float[Tensor, "n 1"]], Float[Tensor, "n 
 
 
 def euler(field: Field, x: Float[Tensor, "n d"], t: Tensor, h: float) -> Float[Tensor, "n d"]:
-    """x + h u(x, t): order 1. Source: FMA (arXiv 2510.14543)."""
+    """X + h u(x, t): order 1. Source: FMA (arXiv 2510.14543)."""
     return x + h * field(x, t)
 
 
 def heun(field: Field, x: Float[Tensor, "n d"], t: Tensor, h: float) -> Float[Tensor, "n d"]:
-    """x + h/2 (u(x, t) + u(x + h u(x, t), t + h)): order 2. Our choice, not in the paper."""
+    """X + h/2 (u(x, t) + u(x + h u(x, t), t + h)): order 2. Our choice, not in the paper."""
     first = field(x, t)
     return x + h / 2 * (first + field(x + h * first, t + h))
 

@@ -113,6 +113,12 @@ def fit(
     bit for bit what the uninterrupted training gives on one CPU thread.
 
     Args:
+        method: what is trained.
+        schedule: weighs the method's loss terms.
+        dev: the draw to train and validate on.
+        settings: of the optimiser.
+        state: where to go on; None starts anew.
+        device: where to train.
         seed: of initialisation, data order and noise; the few-shot draw has its own.
         objective: the metric that chooses among the points of the inference axes, such as `val/accuracy`.
 

@@ -58,5 +58,3 @@ def kill_in_the_middle(cluster: Cluster, node: object, spec: StudySpec, reports:
             cluster.remove_node(node, allow_graceful=False)
             return
         time.sleep(0.05)
-
-

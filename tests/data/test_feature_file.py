@@ -82,7 +82,7 @@ def test_a_published_draw_is_taken_as_it_is(tmp_path: Path) -> None:
     pool = FeatureFile(path=path, shots=2).load("any", None)
     assert torch.equal(pool.dev(0).train.image_features, pool.dev(1).train.image_features)
     assert (len(pool.dev(0).train), len(pool.dev(0).val)) == (6, 9)
-    with pytest.raises(DataError, match="lacks train_x, train_y for 4 shots.*shot2_x"):
+    with pytest.raises(DataError, match=r"lacks train_x, train_y for 4 shots.*shot2_x"):
         FeatureFile(path=path, shots=4).load("any", None)
 
 
@@ -106,7 +106,7 @@ def test_a_wrong_array_is_named(tmp_path: Path, change: dict[str, Any], message:
 
 
 def test_a_file_that_is_not_there_or_no_npz(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no file .*nowhere.npz"):
+    with pytest.raises(DataError, match=r"no file .*nowhere\.npz"):
         FeatureFile(path=str(tmp_path / "nowhere.npz")).load("any", None)
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(DataError, match="no npz file"):

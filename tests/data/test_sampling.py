@@ -25,12 +25,12 @@ def test_train_val_and_rest_partition_the_images(shots: int, held: int) -> None:
 
 def test_fewer_shots_are_part_of_more() -> None:
     fewer, more = (set(few_shot(LABELS, shots, seed=3).train) for shots in (2, 4))
-    assert fewer < more
+    assert fewer.issubset(more)
 
 
 def test_the_recipe_is_one_generator_over_the_classes_in_order() -> None:
     rng = np.random.default_rng(2)
-    expected = [rng.permutation(np.flatnonzero(LABELS == label))[:3] for label in range(5)]
+    expected = [rng.permutation(np.flatnonzero(label == LABELS))[:3] for label in range(5)]
     assert np.array_equal(few_shot(LABELS, 3, seed=2).train, np.concatenate(expected))
 
 

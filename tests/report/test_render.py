@@ -124,6 +124,18 @@ def test_it_tells_what_a_reader_must_be_able_to_check(html: str) -> None:
     assert text.count("the loss is not finite at step 160") == 6
 
 
+def test_a_choice_is_told_once_and_its_code_harms_nothing() -> None:
+    arms = [arm_header(name, choices=("`noise` and `<b>` are ours",)) for name in ("one", "two")]
+    html = render(StudyRecord(folder="f", text="", header=header(*arms)))
+    assert html.count("<code>noise</code> and <code>&lt;b&gt;</code> are ours") == 1 and "<b>`" not in html
+
+
+def test_provenance_does_not_hide_what_was_asked_for() -> None:
+    provenance = {"data": "sha256 9f86", "backbone": "sha256 6030"}
+    text = Page(render(StudyRecord(folder="f", text="", header=header(provenance=provenance)))).text
+    assert all(value in text for value in ("shots = 16", "model = miniature", *provenance.values()))
+
+
 def test_it_needs_nothing_from_outside(html: str) -> None:
     page = Page(html)
     assert page.values("src") == []

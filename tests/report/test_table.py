@@ -22,6 +22,7 @@ def test_a_twin_keeps_counts_whole_and_shows_gaps() -> None:
 def test_infinite_values_do_not_decide_how_others_look() -> None:
     made = table(["loss"], [{"loss": float("inf")}, {"loss": 0.00025}, {"loss": float("nan")}])
     assert [row[0].text for row in made.rows] == ["inf", "2.5e-4", "–"]
+    assert [row[0].key for row in made.rows] == [None, 0.00025, None]  # JavaScript knows no number called inf
 
 
 def test_every_trial_is_there_by_arm_and_number() -> None:
@@ -46,10 +47,10 @@ def test_every_setting_measured_on_test_is_there_and_the_one_that_counts_comes_f
     made = winners(replace(record, trials=searched, confirms=record.confirms + other + newer))
     assert made.columns[2:7] == ("validation (%)", "test (%)", "low", "high", "n")
     assert [[cell.text for cell in row] for row in made.rows] == [
-        ["linear_probe", "0", "–", "50.00", "50.00", "50.00", "2", "nothing to set", ""],
+        ["linear_probe", "0", "–", "50.00", "50.00", "50.00", "2", "nothing searched", ""],
         ["fma", "7", "80.00", "65.00", "65.00", "65.00", "2", "train.lr = 0.001", ""],
-        ["fma", "0", "–", "60.00", "60.00", "60.00", "2", "nothing to set", ""],
-        ["fma", "3", "–", "80.00", "80.00", "80.00", "2", "nothing to set", ""],
+        ["fma", "0", "–", "60.00", "60.00", "60.00", "2", "nothing searched", ""],
+        ["fma", "3", "–", "80.00", "80.00", "80.00", "2", "nothing searched", ""],
     ]
 
 

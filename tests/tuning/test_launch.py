@@ -64,8 +64,8 @@ def test_resources_reach_tune_and_what_fits_nowhere_is_said(tmp_path: Path, monk
 
 def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     spec = study(tmp_path)
-    with pytest.raises(ClusterError, match="Ray cannot be reached at `auto`"):
-        launch(spec, reports=tmp_path, address="auto", work=FakeWork())
+    with pytest.raises(ClusterError, match=r"Ray cannot be reached at `127\.0\.0\.1:9`: .*refused"):
+        launch(spec, reports=tmp_path, address="127.0.0.1:9", work=FakeWork())
 
 
 @pytest.mark.ray
@@ -81,7 +81,7 @@ def test_a_node_that_does_not_see_the_folder_is_named(tmp_path: Path) -> None:
 def test_data_that_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = study(tmp_path)
     with pytest.raises(ClusterError):
-        launch(spec, reports=tmp_path, address="auto", work=FakeWork())
+        launch(spec, reports=tmp_path, address="127.0.0.1:9", work=FakeWork())
     monkeypatch.setattr(FakeWork, "prepare", lambda self, spec: {"data digest": "1" * 8})
     with pytest.raises(JournalError, match="was begun with data digest = 00000000, which is now 11111111"):
         launch(spec, reports=tmp_path, work=FakeWork())
@@ -90,6 +90,6 @@ def test_data_that_changed_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_another_study_under_the_same_short_digest_is_refused(tmp_path: Path) -> None:
     spec = study(tmp_path)
     with pytest.raises(ClusterError):
-        launch(spec, reports=tmp_path, address="auto", work=FakeWork())
+        launch(spec, reports=tmp_path, address="127.0.0.1:9", work=FakeWork())
     with pytest.raises(JournalError, match="holds another study"):
         launch(replace(spec, digest=spec.digest[:8] + "0" * 56), reports=tmp_path, work=FakeWork())

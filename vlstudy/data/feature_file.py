@@ -90,7 +90,7 @@ class FeatureFile:
         return (Key(f"feature file {Path(self.path).stem}", parts),)
 
     def training_images(self) -> int:
-        """shots x classes, or fewer if a class has fewer."""
+        """As many as shots x classes, or fewer if a class has fewer."""
         labels = self._arrays()["train_y"]
         return int(np.minimum(np.bincount(labels), self.shots).sum())
 

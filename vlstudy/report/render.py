@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from vlstudy.journal import StudyRecord
 from vlstudy.report import formatting
@@ -48,6 +48,7 @@ def render(record: StudyRecord) -> str:
         winners=winners(record),
         trials=trials(record),
         counts=_counts(record),
+        choices=list(dict.fromkeys(choice for arm in record.header.arms for choice in arm.choices)),
         provenance=_provenance(record),
         settings=formatting.settings,
         style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # ours, and nothing is put into it
@@ -78,13 +79,18 @@ def _template() -> Any:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["tied"] = _tied
+    environment.filters |= {"tied": _tied, "coded": _coded}
     return environment.get_template("template.html")
 
 
 def _tied(text: str) -> str:
     """No line ends between a number and what belongs to it."""
     return re.sub(r"(?<=\d) (?=%|points\b)|(?<=\bn) (?== \d)|(?<=\bn =) (?=\d)", "\N{NO-BREAK SPACE}", text)
+
+
+def _coded(text: str) -> Markup:
+    """What stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # the tags are ours, all else is escaped
 
 
 def _shown(name: str, figure: Figure, record: StudyRecord) -> Shown:
@@ -110,8 +116,8 @@ def _provenance(record: StudyRecord) -> Table:
         "study": header.study,
         "study digest": header.digest,
         "objective": f"{header.objective}, {header.direction}",
-        "data": formatting.settings(header.data),
-        "backbone": formatting.settings(header.backbone),
+        "data asked for": formatting.settings(header.data),
+        "backbone asked for": formatting.settings(header.backbone),
         "search": formatting.settings(header.search),
         "pruner": formatting.settings(header.pruner),
         "confirmation": f"best {header.confirm_top} of each arm on seeds {', '.join(map(str, header.confirm_seeds))}",

@@ -15,7 +15,7 @@ from vlstudy.report.statistics import interval
 
 @dataclass(frozen=True)
 class Cell:
-    """A text; `key` is the number that it is sorted by, None for words and for what is missing."""
+    """A text; `key` is the finite number that it is sorted by, None for words and for what has none."""
 
     text: str
     key: float | None = None
@@ -100,7 +100,7 @@ def _winner(record: StudyRecord, items: Sequence[ConfirmRecord], value: str, tes
     return {
         "arm": first.arm,
         "trial": first.trial,
-        "setting": formatting.settings(first.settings) or "nothing to set",
+        "setting": formatting.settings(first.settings) or "nothing searched",
         "chosen at inference": formatting.settings(first.axis),
         **{name: None if end is None else factor * end for name, end in ends.items()},
         "n": mean.n,
@@ -109,7 +109,7 @@ def _winner(record: StudyRecord, items: Sequence[ConfirmRecord], value: str, tes
 
 def _knob(value: Any) -> Any:
     """A knob's number keeps the spelling of the study file."""
-    return Cell(formatting.setting(value), float(value) if _is_number(value) else None)
+    return Cell(formatting.setting(value), _key(value))
 
 
 def _column(values: Sequence[Any]) -> tuple[Cell, ...]:
@@ -125,7 +125,11 @@ def _cell(value: Any, largest: float) -> Cell:
         return Cell("–")
     if isinstance(value, bool):
         return Cell("yes" if value else "")
-    return Cell(formatting.number(value, largest), float(value)) if _is_number(value) else Cell(str(value))
+    return Cell(formatting.number(value, largest) if _is_number(value) else str(value), _key(value))
+
+
+def _key(value: Any) -> float | None:
+    return float(value) if _is_number(value) and math.isfinite(value) else None
 
 
 def _is_number(value: Any) -> bool:

@@ -16,6 +16,7 @@ from vlstudy.journal import exists
 from vlstudy.study.spec import ResourceSpec
 
 _STORE_BYTES = 256 * 2**20  # results are small and features are memory-mapped; Ray would take 30 % of the memory
+_KNOCK = 10  # seconds
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # a study tells nobody that it runs
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # for the workers, which read it too
@@ -65,6 +66,8 @@ def fits(resources: ResourceSpec, node: Mapping[str, float]) -> int:
 def _start(address: str | None) -> None:
     local = address is None
     try:
+        if address is not None:
+            _knock(address)
         ray.init(
             address="local" if local else address,
             include_dashboard=False if local else None,
@@ -72,12 +75,19 @@ def _start(address: str | None) -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         where = "on this machine" if local else f"at `{address}`"
         raise ClusterError(
             f"Ray cannot be reached {where}: {error}. Start a cluster with `ray up cluster/<file>.yaml` or "
             "`ray start --head`, or leave --address out to run on this machine."
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Fails at once where nothing listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=_KNOCK).close()
 
 
 def _slots(resources: ResourceSpec, address: str | None, folder: Path) -> int:

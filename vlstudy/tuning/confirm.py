@@ -90,9 +90,7 @@ def confirm(
         ledger.clock("confirm", time.monotonic() - began)
 
 
-def _write(
-    errand: Errand, ledger: Ledger, repetition: Repetition, reference: Any, tell: Callable[[str], None]
-) -> None:
+def _write(errand: Errand, ledger: Ledger, repetition: Repetition, reference: Any, tell: Callable[[str], None]) -> None:
     """The answer of a worker, into the journal."""
     arm, seed = repetition.arm, repetition.seed
     try:

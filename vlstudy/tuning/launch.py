@@ -25,9 +25,7 @@ from vlstudy.tuning.work import Training, Work
 _REPORTS = Path("reports")
 
 
-def launch(
-    spec: StudySpec, *, reports: Path = _REPORTS, address: str | None = None, work: Work | None = None
-) -> Path:
+def launch(spec: StudySpec, *, reports: Path = _REPORTS, address: str | None = None, work: Work | None = None) -> Path:
     """The study's folder, after search and confirmation; what an earlier launch has done is not done again.
 
     Args:

@@ -89,6 +89,8 @@ class Search:
 
     def failed(self, arm: str, number: int, reason: str) -> None:
         """The trial's training raised: it is over."""
+        if (arm, number) not in self._out:
+            return
         self._ledger.fail(arm, number, reason)
         self._out.discard((arm, number))
         self._tell(f"{arm} {number} failed: {reason}")
