@@ -59,9 +59,10 @@ def bridge(
     which is our choice.
     """
     x_t, velocity, one = straight(x_0, z, t)
+    scaled = noise_sigma(x_t, sigma) * noise
     # (z - x_hat) / (1 - t) written out, so that t = 1 costs no 0/0 where the noise is zero
-    drift = torch.where(noise == 0, 0.0, noise_sigma(x_t, sigma) * (t / (1 - t)).sqrt() * noise)
-    point = x_t + bridge_std(t) * noise_sigma(x_t, sigma) * noise
+    drift = torch.where(noise == 0, 0.0, (t / (1 - t)).sqrt() * scaled)
+    point = x_t + bridge_std(t) * scaled
     return point, velocity - drift, (1 - t).square() if endpoint else one
 
 

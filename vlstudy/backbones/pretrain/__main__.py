@@ -1,7 +1,7 @@
 """`python -m vlstudy.backbones.pretrain` trains the miniature CLIP, writes it and measures it.
 
-Where other programs use the cores too, set OMP_WAIT_POLICY=passive: threads that wait by spinning doubled the CPU
-seconds of the shipped weights' first stage.
+Where other programs use the cores too, set OMP_WAIT_POLICY=passive: threads that wait by spinning nearly doubled the
+CPU seconds of a step.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from torch import Tensor
 from vlstudy.backbones.towers import Backbone
 from vlstudy.data.miniature import Scenes, few_shot_pool
 
-_RIDGES = (1e-5, 1e-4, 1e-3, 1e-2)
+_RIDGES = (1e-4, 1e-3, 1e-2)
 _VAL_PER_CLASS = 10
 
 Weight = Float[Tensor, "d1 c"]  # one row a coordinate, with the bias as last row
