@@ -1,5 +1,6 @@
 """The shipped weights leave the four ideas something to do, and the card says how much."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,3 +59,8 @@ def test_the_table_shows_every_range(written: dict[str, Any]) -> None:
     shown = card.table(written)
     assert "40.0 % to 75.0 %" in shown
     assert f"{100 * written['zero_shot_top1']:.1f} %" in shown
+
+
+def test_the_readme_repeats_the_card() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert card.table(card.read()).strip() in readme
