@@ -1,5 +1,6 @@
 """The verbs of `vlstudy`; each imports what it needs when it is asked, so that `--help` is quick."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +20,9 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file
 StudyOrFolder = Annotated[
     Path, typer.Argument(metavar="FOLDER|STUDY", help="A study's folder under reports/, or its study file.")
 ]
-Reports = Annotated[Path, typer.Option(help="Where the folders of studies are.")]
+Reports = Annotated[Path, typer.Option(file_okay=False, help="Where the folders of studies are.")]
 REPORTS = Path("reports")
+_PLACES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST}
 
 
 @app.command(epilog="Example: vlstudy plan studies/fma.yaml")
@@ -50,7 +52,7 @@ def launch(
         folder = run(spec, reports=reports, address=address)
     except KeyboardInterrupt:  # `run` has said how to go on
         raise typer.Exit(130) from None
-    _write_report(folder, None)
+    _write_report(folder, None, answered=True)
 
 
 @app.command(epilog="Example: vlstudy status studies/fma.yaml")
@@ -65,7 +67,9 @@ def status(study: StudyOrFolder, reports: Reports = REPORTS) -> None:
 @app.command(epilog="Example: vlstudy report studies/fma.yaml --out fma.html")
 def report(
     study: StudyOrFolder,
-    out: Annotated[Path | None, typer.Option(help="The HTML file; by default report.html in the folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="The HTML file; by default report.html in the folder.")
+    ] = None,
     reports: Reports = REPORTS,
 ) -> None:
     """Build the report from the journal again; trains nothing."""
@@ -101,13 +105,23 @@ def main() -> None:
     except VlstudyError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.errno not in _PLACES:  # only what is wrong with a place is the user's to mend
+            raise
+        place = error.filename or "a file could not be written"
+        print(f"{place}: {error.strerror}. Other places: --reports, --out, VLSTUDY_CACHE.", file=sys.stderr)
+        sys.exit(2)
 
 
-def _write_report(folder: Path, out: Path | None) -> None:
-    """Print where the report is, on a line of its own."""
+def _write_report(folder: Path, out: Path | None, *, answered: bool = False) -> None:
+    """Print where the report is, on a line of its own, after the answer if that is asked for."""
     from vlstudy import journal
+    from vlstudy.report.answer import answer
     from vlstudy.report.render import write
+    from vlstudy.terminal import console
 
-    path = out or folder / "report.html"
-    write(journal.read(folder), path)
+    record = journal.read(folder)
+    path = write(record, out or folder / "report.html")
+    for sentence in answer(record) if answered else ():
+        console().print(f"{sentence.verdict}: {sentence.text}")
     print(path)

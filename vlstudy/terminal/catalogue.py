@@ -32,13 +32,13 @@ _SECTIONS: Mapping[str, type] = {
 
 
 def show(name: str | None) -> None:
-    """Prints the pages of a name, or of everything.
+    """Prints the pages of a name, or of everything; a metric may be named as in a study file, `val/accuracy`.
 
     Raises:
         VlstudyError: nothing has that name.
     """
     pages = _pages()
-    wanted = [page for key, page in pages if name is None or key == name]
+    wanted = [page for key, page in pages if name is None or key == name.removeprefix("val/")]
     if not wanted:
         raise VlstudyError(f"unknown name `{name}`. {suggest(str(name), dict(pages))}")
     for page in wanted:

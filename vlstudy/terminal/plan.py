@@ -1,5 +1,6 @@
 """What `vlstudy plan` prints: the study as it would be launched."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -27,24 +28,26 @@ def show(spec: StudySpec, reports: Path) -> None:
         DataError: the source is missing or broken.
         BackboneError: the backbone is not known.
     """
+    images = spec.data.training_images()  # before anything is printed, so that missing data is all that is told
+    held = cached(spec.data, spec.backbone.model, spec.backbone.pretrained)
     out = console()
     out.print(Text(spec.study, style="bold"), Text(spec.question), sep=": ")
     folder = journal.folder_of(spec, reports)
     out.print(f"folder {folder}", "(begun: a launch goes on)" if journal.exists(folder) else "(new)", soft_wrap=True)
     out.print()
-    out.print(_arms(spec))
+    out.print(_arms(spec, images))
     for arm in spec.arms:
         if arm.fixed or arm.space:
             out.print()
             out.print(_knobs(arm))
+    out.print("Every other knob has its default: vlstudy methods")
     out.print()
     _how(spec, out)
     out.print()
-    out.print(_data(spec))
+    _data(spec, held, out)
 
 
-def _arms(spec: StudySpec) -> RenderableType:
-    images = spec.data.training_images()
+def _arms(spec: StudySpec, images: int) -> RenderableType:
     drawn = table("arm", "method", "trials", "steps a trial", "measurements", "points", title="Arms")
     for column in drawn.columns[2:]:
         column.justify = "right"
@@ -66,6 +69,8 @@ def _knobs(arm: Arm) -> RenderableType:
     """Every knob that the arm names; the others have their defaults."""
     drawn = table("knob", "value", "meaning", title=f"Knobs of {arm.name}")
     drawn.expand, drawn.columns[2].ratio = True, 1
+    drawn.columns[0].no_wrap = True
+    drawn.columns[1].max_width = 28  # a long list breaks into lines, and leaves 80 columns room for the meaning
     about = _about(arm)
     for name, value in arm.fixed.items():
         drawn.add_row(*cells(name, f"fixed {plain(value)}", about[name].meaning))
@@ -115,16 +120,18 @@ def _resources(resources: ResourceSpec) -> str:
     return f"CPUs: {plain(resources.cpus)}, GPUs: {plain(resources.gpus)} for each trial, {at_once}"
 
 
-def _data(spec: StudySpec) -> RenderableType:
+def _data(spec: StudySpec, held: Iterable[tuple[str, Path, bool]], out: Console) -> None:
     """What the cache holds and what a launch must encode first."""
     name = next(name for name, kind in SOURCES.items() if type(spec.data) is kind)
     given = ", ".join(f"{knob} {plain(getattr(spec.data, knob))}" for knob in knobs(type(spec.data)))
     towers = f", backbone {spec.backbone.model} {spec.backbone.pretrained or ''}".rstrip()
-    title = f"Data: {name} ({given}){towers if spec.data.uses_backbone else ''}"
-    drawn = table("features", f"in {store.folder()}", title=title)
-    for label, _, there in cached(spec.data, spec.backbone.model, spec.backbone.pretrained):
+    out.print(Text("Data", style="bold italic"))
+    out.print(f"{name}: {given}{towers if spec.data.uses_backbone else ''}", soft_wrap=True)
+    out.print(f"features in {store.folder()}", soft_wrap=True)
+    drawn = table("features", "state")
+    for label, _, there in held:
         drawn.add_row(*cells(label, "cached" if there else "to be made at launch"))
-    return drawn
+    out.print(drawn)
 
 
 def _between(ends: tuple[int, int]) -> str:

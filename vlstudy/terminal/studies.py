@@ -11,7 +11,7 @@ from rich.text import Text
 from vlstudy import journal
 from vlstudy.errors import JournalError, VlstudyError
 from vlstudy.journal import StudyRecord
-from vlstudy.journal.folder import LOCK, STUDY
+from vlstudy.journal.folder import HEADER, LOCK, STUDY
 from vlstudy.terminal import console
 from vlstudy.tuning import progress
 
@@ -47,7 +47,7 @@ def show_status(record: StudyRecord) -> None:
 
 def show_list(reports: Path) -> None:
     """Prints every study under `reports`, oldest first."""
-    folders = sorted(filter(journal.exists, _folders(reports)), key=lambda folder: (folder / STUDY).stat().st_mtime)
+    folders = sorted(filter(journal.exists, _folders(reports)), key=_begun)
     if not folders:
         console().print(f"No studies in {reports}. Start one with: vlstudy launch studies/fma.yaml", soft_wrap=True)
         return
@@ -56,10 +56,10 @@ def show_list(reports: Path) -> None:
         out.print(Text(str(folder), style="bold"), soft_wrap=True)  # never broken, so that it can be copied
         try:
             record = journal.read(folder)
-        except JournalError as error:
+        except (JournalError, OSError) as error:  # one folder that cannot be read does not hide the others
             out.print(Padding(Text(f"damaged: {error}"), (0, 0, 0, 2)))
         else:
-            facts = f"{state(record)}, {_trials(record)} trials, {_best(record)}"
+            facts = f"{state(record)}, {_trials(record)} trials, {_confirmed(record)} confirmed, {_best(record)}"
             out.print(Padding(Text(f"{record.header.study}: {record.header.question}\n{facts}"), (0, 0, 0, 2)))
 
 
@@ -68,10 +68,9 @@ def state(record: StudyRecord) -> str:
     if _held(Path(record.folder)):
         return "running"
     rows = progress.rows(record)
-    searched = bool(record.confirms) and not any(row.running for row in rows)
-    return (
-        "finished" if searched and all(row.confirmed >= _confirmable(record, row.name) for row in rows) else "stopped"
-    )
+    searched = all(row.done >= row.wanted for row in rows) or bool(record.confirms)  # a budget ends a search early
+    left = any(row.running or row.confirmed < _confirmable(record, row.name) for row in rows)
+    return "finished" if searched and not left else "stopped"
 
 
 def _confirmable(record: StudyRecord, arm: str) -> int:
@@ -98,6 +97,11 @@ def _trials(record: StudyRecord) -> str:
     return f"{sum(row.done for row in rows)}/{sum(row.wanted for row in rows)}"
 
 
+def _confirmed(record: StudyRecord) -> str:
+    rows = progress.rows(record)
+    return f"{sum(row.confirmed for row in rows)}/{sum(row.confirm for row in rows)}"
+
+
 def _best(record: StudyRecord) -> str:
     """The best arm on validation."""
     rows = [row for row in progress.rows(record) if row.best is not None]
@@ -110,8 +114,12 @@ def _best(record: StudyRecord) -> str:
 def _launched_from(study: Path, reports: Path) -> Path | None:
     """The folder that was launched from exactly this file: found without reading it as a study."""
     text = study.read_bytes()
-    same = [folder for folder in _folders(reports) if journal.exists(folder) and (folder / STUDY).read_bytes() == text]
-    return max(same, key=lambda folder: (folder / STUDY).stat().st_mtime, default=None)
+    begun = [folder for folder in _folders(reports) if journal.exists(folder) and (folder / STUDY).is_file()]
+    return max((folder for folder in begun if (folder / STUDY).read_bytes() == text), key=_begun, default=None)
+
+
+def _begun(folder: Path) -> float:
+    return (folder / HEADER).stat().st_mtime
 
 
 def _folders(reports: Path) -> list[Path]:
