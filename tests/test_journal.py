@@ -194,3 +194,23 @@ def test_any_name_is_a_harmless_folder(tmp_path: Path, name: str) -> None:
 def test_arms_with_equal_slugs_have_different_checkpoints(tmp_path: Path) -> None:
     assert slug("a/b") == slug("a_b") == slug("a b")
     assert len({checkpoint_of(tmp_path, name, "0") for name in ("a/b", "a_b", "a b")}) == 3
+
+
+def test_a_glance_at_the_lock_does_not_refuse_a_driver(tmp_path: Path) -> None:
+    import fcntl
+    import threading
+
+    with driver_lock(tmp_path):
+        pass
+    with open(tmp_path / "driver.lock") as glance:
+        fcntl.flock(glance, fcntl.LOCK_SH)
+        threading.Timer(0.05, fcntl.flock, (glance, fcntl.LOCK_UN)).start()
+        with driver_lock(tmp_path):
+            pass
+
+
+def test_a_lost_study_file_is_said(tmp_path: Path) -> None:
+    write_header(tmp_path, header(), "study: x")
+    (tmp_path / "study.yaml").unlink()
+    with pytest.raises(JournalError, match=r"there is no study\.yaml"):
+        read(tmp_path)

@@ -93,3 +93,15 @@ def test_another_study_under_the_same_short_digest_is_refused(tmp_path: Path) ->
         launch(spec, reports=tmp_path, address="127.0.0.1:9", work=FakeWork())
     with pytest.raises(JournalError, match="holds another study"):
         launch(replace(spec, digest=spec.digest[:8] + "0" * 56), reports=tmp_path, work=FakeWork())
+
+
+def test_ctrl_c_while_features_are_encoded_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed(self: FakeWork, spec: object) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeWork, "prepare", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        launch(study(tmp_path), reports=tmp_path / "reports", work=FakeWork())
+    assert "stopped before the first trial. Go on with: vlstudy launch" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,16 +21,26 @@ def driver_lock(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "another process"
             raise JournalError(
                 f"{folder} is being written by {holder}. `vlstudy status` shows how far it is; "
                 "stop it with Ctrl-C before launching the study again."
-            ) from None
+            )
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         yield
+
+
+def _locked(descriptor: int) -> bool:
+    """True once the lock is ours; `status` holds it for an instant to see whether somebody does, hence a second look."""
+    for attempt in range(2):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if attempt == 0:
+                time.sleep(0.2)
+    return False

@@ -38,7 +38,10 @@ def read(folder: Path) -> StudyRecord:
         JournalError: the folder holds no study, or a file in it is broken.
     """
     header = read_header(folder)
-    text = (folder / STUDY).read_text(encoding="utf-8")
+    try:
+        text = (folder / STUDY).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise JournalError(f"{folder} is damaged: there is no {STUDY}. Copy the study file there again.") from error
     if not (folder / JOURNAL).is_file():  # opening would create it
         return StudyRecord(folder=str(folder), text=text, header=header)
     arms = [arm.name for arm in header.arms]

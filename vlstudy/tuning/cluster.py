@@ -3,7 +3,9 @@
 import logging
 import math
 import os
+import shlex
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +74,7 @@ def _start(address: str | None) -> None:
             address="local" if local else address,
             include_dashboard=False if local else None,
             object_store_memory=_STORE_BYTES if local else None,
+            runtime_env=_quoted(sys.executable) if local else None,
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
@@ -81,6 +84,12 @@ def _start(address: str | None) -> None:
             f"Ray cannot be reached {where}: {error}. Start a cluster with `ray up cluster/<file>.yaml` or "
             "`ray start --head`, or leave --address out to run on this machine."
         ) from error
+
+
+def _quoted(python: str) -> dict[str, str] | None:
+    """What makes workers start where the interpreter's path has a space: Ray hands it to a shell as it is."""
+    quoted = shlex.quote(python)
+    return None if quoted == python else {"py_executable": quoted}
 
 
 def _knock(address: str) -> None:

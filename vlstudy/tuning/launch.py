@@ -42,7 +42,12 @@ def launch(spec: StudySpec, *, reports: Path = _REPORTS, address: str | None = N
     folder = folder_of(spec, reports.resolve())
     errand = Errand(spec=_absolute(spec), folder=folder, work=work or Training())
     with driver_lock(folder):
-        ledger = Ledger(folder, _begin(errand))
+        try:
+            header = _begin(errand)
+        except KeyboardInterrupt:
+            print(f"stopped before the first trial. Go on with: {_again(spec, reports, address)}")
+            raise
+        ledger = Ledger(folder, header)
         board = Board(lambda: count(ledger), spec.objective, ledger.header.unit)
         if ledger.cut:
             board.say(f"the last launch died while it wrote: {ledger.cut} bytes of an unfinished line were cut off")
@@ -128,14 +133,19 @@ def _absolute(spec: StudySpec) -> StudySpec:
     return spec if path is None else replace(spec, data=replace(spec.data, path=str(Path(path).resolve())))
 
 
-def _where(spec: StudySpec, ledger: Ledger, reports: Path, address: str | None) -> str:
-    counted = count(ledger)
+def _again(spec: StudySpec, reports: Path, address: str | None) -> str:
+    """The command that goes on."""
     options = [] if reports == _REPORTS else ["--reports", str(reports)]
     options += [] if address is None else ["--address", address]
+    return shlex.join(["vlstudy", "launch", spec.path, *options])
+
+
+def _where(spec: StudySpec, ledger: Ledger, reports: Path, address: str | None) -> str:
+    counted = count(ledger)
     done, wanted = sum(row.done for row in counted), sum(row.wanted for row in counted)
     running = sum(row.running for row in counted)
-    command = shlex.join(["vlstudy", "launch", spec.path, *options])
-    return f"stopped: {done} of {wanted} trials are finished, {running} are kept where they are. Go on with: {command}"
+    again = _again(spec, reports, address)
+    return f"stopped: {done} of {wanted} trials are finished, {running} are kept where they are. Go on with: {again}"
 
 
 def _in(trials: Sequence[FrozenTrial], state: TrialState) -> int:

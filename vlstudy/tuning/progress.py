@@ -98,9 +98,9 @@ def rows(record: StudyRecord) -> tuple[Row, ...]:
 def draw(counted: Sequence[Row], objective: str, unit: str, under: str = "") -> Table:
     """The table of the given rows, with a line under it."""
     drawn = Table(caption=Text(under) if under else None, caption_justify="left")
-    drawn.add_column("arm")
+    drawn.add_column("arm", overflow="fold")
     for title in ("done", "running", "pruned", "failed", f"best {objective}", "confirmed"):
-        drawn.add_column(title, justify="right")
+        drawn.add_column(title, justify="right", overflow="fold")
     for row in counted:
         best = "-" if row.best is None else shown(row.best, unit)
         counts = [f"{row.done}/{row.wanted}", str(row.running), str(row.pruned), str(row.failed)]
