@@ -35,7 +35,7 @@ def driver_lock(folder: Path) -> Iterator[None]:
 
 
 def _locked(descriptor: int) -> bool:
-    """True once the lock is ours; `status` holds it for an instant to see whether somebody does, hence a second look."""
+    """True once the lock is ours; `status` holds it for an instant to see whether it is free, hence a second look."""
     for attempt in range(2):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
