@@ -212,5 +212,5 @@ def test_a_glance_at_the_lock_does_not_refuse_a_driver(tmp_path: Path) -> None:
 def test_a_lost_study_file_is_said(tmp_path: Path) -> None:
     write_header(tmp_path, header(), "study: x")
     (tmp_path / "study.yaml").unlink()
-    with pytest.raises(JournalError, match=r"there is no study\.yaml"):
+    with pytest.raises(JournalError, match=r"holds no study\.yaml"):
         read(tmp_path)

@@ -41,7 +41,7 @@ def read(folder: Path) -> StudyRecord:
     try:
         text = (folder / STUDY).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise JournalError(f"{folder} is damaged: there is no {STUDY}. Copy the study file there again.") from error
+        raise JournalError(f"{folder} holds no {STUDY}. Copy the study file there again, under that name.") from error
     if not (folder / JOURNAL).is_file():  # opening would create it
         return StudyRecord(folder=str(folder), text=text, header=header)
     arms = [arm.name for arm in header.arms]
