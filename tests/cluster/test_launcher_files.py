@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,15 @@ class TestEachFile:
         assert len(started) == 2 and all("RAY_AUTH_MODE=token" in command for command in started)
         assert not re.search(r"[0-9a-f]{32}|AKIA|BEGIN [A-Z ]*PRIVATE", path.read_text())
 
+    def test_it_carries_what_an_installation_needs_and_no_more(self, path: Path) -> None:
+        mounts = config(path)["file_mounts"]
+        carried = {source for target, source in mounts.items() if target == f"~/vlstudy/{source}"}
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        needed = {"pyproject.toml", "constraints.txt", "vlstudy", project["readme"], *project["license-files"]}
+        assert carried == needed | {"studies"} and all((ROOT / source).exists() for source in carried)
+        assert mounts.keys() == {f"~/vlstudy/{source}" for source in carried} | {"~/.ray/auth_token"}
+
     def test_it_installs_what_was_tested(self, path: Path) -> None:
-        assert config(path)["file_mounts"]["~/vlstudy"] == "."
         installs = [command for command in commands(path) if "-e ~/vlstudy" in command]
         assert installs and all("-c ~/vlstudy/constraints.txt" in command for command in installs)
 
@@ -70,9 +78,12 @@ class TestEachFile:
         assert config(path)["idle_timeout_minutes"] > 0
         assert any("/shared" in command for command in config(path)["initialization_commands"])
 
-    def test_only_ssh_is_open_and_the_dashboard_is_local(self, path: Path) -> None:
-        rules = config(path)["provider"].get("security_group", {}).get("IpPermissions", [])
-        assert all((rule["FromPort"], rule["ToPort"]) == (22, 22) for rule in rules)
+    def test_three_lines_are_to_be_changed(self, path: Path) -> None:
+        assert sum("# CHANGE" in line for line in path.read_text().splitlines()) == 3
+
+    def test_it_opens_no_port_and_the_dashboard_is_local(self, path: Path) -> None:
+        # Ray's own rules are ssh from outside and everything inside; EC2 refuses a rule that is named twice
+        assert "IpPermissions" not in path.read_text()
         assert any("--dashboard-host=127.0.0.1" in command for command in config(path)["head_start_ray_commands"])
 
 
