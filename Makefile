@@ -19,7 +19,7 @@ check: .venv/installed-check
 
 .venv/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "vlstudy needs Python 3.11 or newer; none was found. Say where it is: make demo PYTHON=/path/to/python3"; exit 1; }
-	$(IN) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv # also where an earlier try broke off
+	$(IN) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv # also where an earlier try broke off
 	$(IN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
