@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vlstudy.errors import JournalError
-from vlstudy.journal import ArmHeader, ConfirmRecord, Header, exists, folder_of, read
-from vlstudy.journal.folder import checkpoint_of, slug, write_header
+from vlstudy.journal import ArmHeader, ConfirmRecord, Header, evidence, exists, folder_of, read
+from vlstudy.journal.arrays import write_evidence
+from vlstudy.journal.folder import checkpoint_of, evidence_of, read_header, slug, write_header
 from vlstudy.journal.ledger import Ledger
 from vlstudy.journal.lock import driver_lock
 from vlstudy.journal.tail import cut_torn_tail
@@ -214,3 +216,43 @@ def test_a_lost_study_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").unlink()
     with pytest.raises(JournalError, match=r"holds no study\.yaml"):
         read(tmp_path)
+
+
+def test_evidence_is_read_back_and_replaced_whole(tmp_path: Path) -> None:
+    ledger(tmp_path, "a", "b c", "b_c")
+    record = read(tmp_path)
+    assert evidence(record, "a") == {}
+    names = np.array(["short", "longer ü"])
+    for arm, seed in (("b c", 1), ("b_c", 2), ("b c", 3)):
+        write_evidence(tmp_path, arm, {"reliability": np.full((1, 15, 3), seed / 3), "classnames": names})
+    found = evidence(record, "b c")
+    assert found.keys() == {"reliability", "classnames"} and list(found["classnames"]) == list(names)
+    assert (found["reliability"] == 1.0).all() and (evidence(record, "b_c")["reliability"] == 2 / 3).all()
+    write_evidence(tmp_path, "b c", {})
+    assert evidence(record, "b c") == {}
+    assert len(list((tmp_path / "evidence").iterdir())) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no archive", "objects"])
+def test_broken_evidence_is_told(tmp_path: Path, content: bytes | str) -> None:
+    ledger(tmp_path, "a")
+    write_evidence(tmp_path, "a", {})
+    path = evidence_of(tmp_path, "a")
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.savez(path, pictures=np.array([{}]))
+    with pytest.raises(JournalError, match=r"cannot be read .* Delete it"):
+        evidence(read(tmp_path), "a")
+
+
+def test_headers_from_before_conditions_are_read(tmp_path: Path) -> None:
+    new = replace(header("a").arms[0], family="a", condition={"shots": 4}, on="b", data={"source": "miniature"})
+    write_header(tmp_path, replace(header(), arms=(new,), tested="test/harmonic_mean"), "")
+    assert read_header(tmp_path).arms == (new,) and read_header(tmp_path).tested == "test/harmonic_mean"
+    value = json.loads((tmp_path / "study.json").read_text())
+    for name in ("family", "condition", "on", "data"):
+        del value["arms"][0][name]
+    del value["tested"]
+    (tmp_path / "study.json").write_text(json.dumps(value))
+    assert read_header(tmp_path) == header("a")

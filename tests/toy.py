@@ -22,7 +22,7 @@ def toy_pool(shots: int = 4, seed: int = 0, per_class: int = 24, views: int = 0)
         return functional.normalize(torch.from_numpy(rows).float(), dim=-1)
 
     extra = tuple(unit(images + 0.1 * rng.standard_normal(images.shape)) for _ in range(views))
-    everything = Features(image_features=unit(images), labels=torch.from_numpy(labels), views=extra)
+    everything = Features(image_features=unit(images), label_indices=torch.from_numpy(labels), views=extra)
     return Pool(
         train=everything,
         val=None,
@@ -41,6 +41,5 @@ def toy_batch(size: int = 8, seed: int = 0) -> Batch:
     return Batch(
         image_features=dev.train.image_features[index],
         labels=dev.train.labels[index],
-        text_features=dev.text_features,
-        logit_scale=dev.logit_scale,
+        classes=dev.classes,
     )

@@ -98,6 +98,27 @@ def methods(
     show(name)
 
 
+data_app = typer.Typer(no_args_is_help=True, help="Look at the data that studies read.")
+app.add_typer(data_app, name="data")
+
+
+@data_app.command(epilog="Example: vlstudy data check coop --root /data --dataset dtd")
+def check(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="coop, folder, domains, flickr8k or coco.")],
+    root: Annotated[Path, typer.Option(help="The folder that the data is in.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="coop: one of its eleven sets, without: all; domains: the published set.")
+    ] = None,
+) -> None:
+    """Count classes, images and splits; tell what is missing and where it is to be had (then the exit code is 1)."""
+    from vlstudy.data.checking import check as look
+
+    found = look(source, root, dataset=dataset)
+    for line in found.lines:
+        print(line)
+    raise typer.Exit(0 if found.complete else 1)
+
+
 def main() -> None:
     """Run the verb of the command line; a user's mistake prints no traceback and exits 2."""
     try:

@@ -5,7 +5,8 @@ VlstudyError            a user's mistake or a broken environment: printed withou
 |-- DataError           a data source that is missing, broken or too small
 |-- BackboneError       a model, tag or checkpoint that cannot be loaded
 |-- TrainingError       a training that cannot go on
-|   `-- NonFiniteLoss   a loss that became NaN or infinite
+|   |-- NonFiniteLoss   a loss that became NaN or infinite
+|   `-- BatchTooLarge   a batch that does not fit into the accelerator's memory
 |-- JournalError        a study folder that cannot be read or written
 `-- ClusterError        a Ray cluster that cannot be reached or used
 """
@@ -65,6 +66,24 @@ class NonFiniteLoss(TrainingError):
 
     def __reduce__(self) -> tuple[type["NonFiniteLoss"], tuple[int, float | None]]:
         return type(self), (self.step, self.last_finite)
+
+
+class BatchTooLarge(TrainingError):
+    """A batch of `images` that does not fit into memory; `fits` images at once do, 0 if not even one."""
+
+    def __init__(self, images: int, fits: int, accumulate: int) -> None:
+        self.images, self.fits, self.accumulate = images, fits, accumulate
+        parts = accumulate * -(-images // max(1, fits))
+        way_out = (
+            f"{fits} fit: set train.batch to {fits * accumulate}, or train.accumulate to {parts} (the same batch in "
+            f"{parts} parts), or train.checkpoint_activations to true."
+            if fits
+            else "Not even one fits: set train.checkpoint_activations to true, take a smaller backbone or a larger GPU."
+        )
+        super().__init__(f"{images} images at once do not fit into the accelerator's memory. {way_out}")
+
+    def __reduce__(self) -> tuple[type["BatchTooLarge"], tuple[int, int, int]]:
+        return type(self), (self.images, self.fits, self.accumulate)
 
 
 class JournalError(VlstudyError):

@@ -1,27 +1,29 @@
 """The only place that learns: `fit` yields measurements, and its state is a value."""
 
+import gc
 import math
-import os
-import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Self
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from vlstudy.data.sets import DevSplits, FeatureSet, Splits
-from vlstudy.errors import NonFiniteLoss, TrainingError
+from vlstudy.backbones.trainable import checkpoint_activations
+from vlstudy.batches import Batches, parts
+from vlstudy.data.sets import DevSplits, Splits
+from vlstudy.errors import BatchTooLarge, NonFiniteLoss
 from vlstudy.knobs import knob
-from vlstudy.measurement import Measurement, Point
+from vlstudy.measurement import Measurement
+from vlstudy.measuring import Evidence, best, measure, tested
 from vlstudy.methods.protocol import Batch, Method
-from vlstudy.metrics import METRICS
 from vlstudy.rng import derive, generator
 from vlstudy.schedules.protocol import Schedule
+from vlstudy.state import State, copied, learnt, restore
+
+__all__ = ["State", "TrainSettings", "build", "fit", "learning_rate", "test"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,18 @@ class TrainSettings:
         choices=("cosine", "constant", "released"),
     )
     warmup_epochs: int = knob(1, "epochs over which the learning rate ramps up", low=0, high=1000)
+    crop: float = knob(
+        0.7,
+        "smallest share of a random crop of a picture; AlignCLIP 0.7, CoOp and CLIP-LoRA 0.08; for methods on pixels",
+        low=0.01,
+        high=1.0,
+    )
+    clip_norm: float = knob(0.0, "largest norm of the gradient, which is scaled down to it; 0: no limit", low=0.0)
+    accumulate: int = knob(1, "parts that a batch is gone through in, for memory's sake", low=1, high=65_536)
+    checkpoint_activations: bool = knob(False, "compute activations again in the backward pass instead of keeping them")
+    precision: str = knob(
+        "auto", "auto: bfloat16 autocast on a GPU, float32 on a CPU", choices=("auto", "fp32", "bf16")
+    )
     evaluations: int = knob(10, "measurements of a trial, at equal distances in optimiser steps", low=1, high=100)
 
 
@@ -59,43 +73,6 @@ def learning_rate(settings: TrainSettings, step: int, per_epoch: int) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """Everything a training needs to go on; data order and noise follow from (seed, step)."""
-
-    measurement: Measurement
-    model: dict[str, Any]
-    optimizer: dict[str, Any]
-
-    def save(self, path: Path) -> None:
-        """Write it to `path`, whole or not at all."""
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                content = {"measurement": self.measurement.to_json(), "model": self.model, "optimizer": self.optimizer}
-                torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; nothing is unpickled but tensors and plain containers.
-
-        Raises:
-            TrainingError: if the file is broken.
-        """
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            return cls(**{**content, "measurement": Measurement.from_json(content["measurement"])})
-        except (OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            raise TrainingError(
-                f"{path}: the checkpoint cannot be read ({error}). Delete it; its trial starts anew."
-            ) from error
-
-
 def fit(
     method: Method,
     schedule: Schedule,
@@ -109,8 +86,8 @@ def fit(
 ) -> Iterator[tuple[Measurement, State]]:
     """Measurements on validation with the state at that moment, `settings.evaluations` of them, the last at progress 1.
 
-    A method without loss terms gives one. With `state` the training goes on after it, and everything that follows is
-    bit for bit what the uninterrupted training gives on one CPU thread.
+    A method that has nothing to train gives one. With `state` the training goes on after it, and everything that
+    follows is bit for bit what the uninterrupted training gives on one CPU thread.
 
     Args:
         method: what is trained.
@@ -126,14 +103,14 @@ def fit(
         NonFiniteLoss: if a loss becomes NaN or infinite.
     """
     dev = dev.to(torch.device(device))
-    model = _build(method, dev, seed)
-    if not method.terms:
+    model = build(method, dev, seed)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
         yield _moment(method, model, None, dev, objective, Measurement(step=0, progress=1.0, points=(), choice=0), 0.0)
         return
     run = _Run(method, schedule, dev, settings, model, seed)
     step, spent = 0, 0.0
     if state is not None:
-        model.load_state_dict(state.model)
+        restore(model, state.model)
         run.optimizer.load_state_dict(state.optimizer)
         step, spent = state.measurement.step, state.measurement.seconds
     for stop in run.stops():
@@ -148,40 +125,10 @@ def fit(
 
 def test(
     method: Method, state: State, splits: Splits, objective: str, *, seed: int, device: str | torch.device = "cpu"
-) -> Measurement:
-    """The trained state on the test split: metrics named `test/...` at every point of the inference axes.
-
-    Its `choice` is the oracle's, best on test: never report it as a result.
-    """
-    splits = Splits(dev=splits.dev.to(torch.device(device)), test=splits.test.to(torch.device(device)))
-    model = _build(method, splits.dev, seed)
-    model.load_state_dict(state.model)
-    points = measure(method, model, splits.dev, splits.test, "test")
-    return replace(state.measurement, points=points, choice=best(points, objective.replace("val/", "test/", 1)))
-
-
-def measure(method: Method, model: nn.Module, dev: DevSplits, images: FeatureSet, split: str) -> tuple[Point, ...]:
-    """Every metric at every point of the inference axes, on `images`; no metrics where there are none."""
-    if not len(images):
-        return tuple(Point(axis=axis, metrics={}) for axis in method.points())
-    model.eval()
-    with torch.inference_mode():
-        logits = method.logits(model, images.image_features, dev)
-    return tuple(
-        Point(axis=axis, metrics=_metrics(scores, images.labels, split))
-        for axis, scores in zip(method.points(), logits, strict=True)
-    )
-
-
-def _metrics(scores: Float[Tensor, "n c"], labels: Int[Tensor, " n"], split: str) -> dict[str, float]:
-    return {f"{split}/{name}": metric.compute(scores, labels) for name, metric in METRICS.items()}
-
-
-def best(points: tuple[Point, ...], objective: str) -> int:
-    """Index of the point that is best on the objective; ties go to the first, points that are not numbers lose."""
-    sign = 1 if METRICS[objective.split("/", 1)[1]].direction == "maximize" else -1
-    values = [sign * point.metrics.get(objective, math.nan) for point in points]
-    return max(range(len(points)), key=lambda index: -math.inf if math.isnan(values[index]) else values[index])
+) -> tuple[Measurement, Evidence]:
+    """The trained state on the test images, and the arrays that the report draws; see `measuring.tested`."""
+    splits = splits.to(torch.device(device))
+    return tested(method, build(method, splits.dev, seed), state, splits, objective)
 
 
 class _Run:
@@ -190,16 +137,13 @@ class _Run:
     def __init__(
         self, method: Method, schedule: Schedule, dev: DevSplits, settings: TrainSettings, model: nn.Module, seed: int
     ) -> None:
-        self.method, self.schedule, self.dev, self.settings = method, schedule, dev, settings
-        self.model, self.seed = model, seed
-        self.per_epoch = math.ceil(len(dev.train) / settings.batch)
-        self.total = settings.epochs * self.per_epoch
-        self.optimizer = torch.optim.AdamW(
-            [parameter for parameter in model.parameters() if parameter.requires_grad],
-            lr=settings.lr,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self.method, self.schedule, self.settings, self.model, self.seed = method, schedule, settings, model, seed
+        self.batches = Batches(dev=dev, size=settings.batch, seed=seed, crop=settings.crop, pixels=method.pixels)
+        self.total = settings.epochs * self.batches.per_epoch
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.trained, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+        if settings.checkpoint_activations:
+            checkpoint_activations(model)
 
     def stops(self) -> list[int]:
         """The steps after which there is a measurement."""
@@ -219,42 +163,69 @@ class _Run:
 
     def _step(self, step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.settings, step, self.per_epoch)
-        terms = self.method.loss_terms(self.model, self._batch(step), generator(self.seed, "noise", step))
-        weights = self.schedule.weights(self.method.terms, step / self.total)
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
+            group["lr"] = learning_rate(self.settings, step, self.batches.per_epoch)
+        batch = self.batches.of(step)
+        try:
+            loss, terms = self._gradients(batch, step, self.settings.accumulate)
+        except torch.OutOfMemoryError:
+            loss = None
+        if loss is None:  # outside of the handler, whose traceback holds the batch's memory
+            raise self._too_large(batch, step)
+        if self.settings.clip_norm:
+            nn.utils.clip_grad_norm_(self.trained, self.settings.clip_norm)
         self.optimizer.step()
-        return loss.detach(), {name: term.detach() for name, term in terms.items()}
+        self.method.after_step(self.model, step, self.total)
+        return loss, terms
 
-    def _batch(self, step: int) -> Batch:
-        epoch, position = divmod(step, self.per_epoch)
-        train = self.dev.train
-        order = generator(self.seed, "order", epoch).permutation(len(train))
-        chosen = order[position * self.settings.batch : (position + 1) * self.settings.batch]
-        index = torch.from_numpy(chosen).to(train.labels.device)
-        return Batch(
-            image_features=self._views(epoch, chosen, index),
-            labels=train.labels[index],
-            text_features=self.dev.text_features,
-            logit_scale=self.dev.logit_scale,
-        )
+    def _gradients(self, batch: Batch, step: int, count: int) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Leaves the batch's gradients in the parameters, made in `count` parts; the loss and its terms."""
+        self.optimizer.zero_grad()
+        noise = generator(self.seed, "noise", step)
+        weights = self.schedule.weights(self.method.terms, step / self.total)
+        sums: dict[str, Tensor] = {}
+        for number, part in enumerate(parts(batch, count)):
+            share = len(part.labels) / len(batch.labels)
+            with precision(self.settings, batch.labels.device), seeded(self.seed, f"dropout {number}", step):
+                terms = self.method.loss_terms(self.model, part, noise)
+            scaled = {name: share * term for name, term in terms.items()}
+            torch.autograd.backward(torch.stack([weights[name] * term for name, term in scaled.items()]).sum())
+            sums = {name: sums.get(name, 0.0) + term.detach() for name, term in scaled.items()}
+        return torch.stack([weights[name] * term for name, term in sums.items()]).sum(), sums
 
-    def _views(self, epoch: int, chosen: np.ndarray, index: Tensor) -> Float[Tensor, "b d"]:
-        """One of the augmented views of each image, drawn anew each epoch; the plain one where there are none."""
-        train = self.dev.train
-        count = train.views.shape[1]
-        if not count:
-            return train.image_features[index]
-        drawn = generator(self.seed, "view", epoch).integers(count, size=len(train))[chosen]
-        return train.views[index, torch.from_numpy(drawn).to(index.device)]
+    def _too_large(self, batch: Batch, step: int) -> BatchTooLarge:
+        """The error with the number of images that does fit, found by halving."""
+        count, tried = self.settings.accumulate, len(parts(batch, self.settings.accumulate)[0].labels)
+        fits = tried
+        while fits := fits // 2:
+            self.optimizer.zero_grad()
+            gc.collect()
+            torch.cuda.empty_cache()
+            try:
+                self._gradients(parts(batch, math.ceil(len(batch.labels) / fits))[0], step, 1)
+                break
+            except torch.OutOfMemoryError:
+                continue
+        return BatchTooLarge(tried, fits, count)
 
 
-def _build(method: Method, dev: DevSplits, seed: int) -> nn.Module:
+def precision(settings: TrainSettings, device: torch.device) -> AbstractContextManager[None]:
+    """bfloat16 autocast where the settings and the device want it; float32 otherwise."""
+    half = settings.precision == "bf16" or (settings.precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, dtype=torch.bfloat16) if half else nullcontext()
+
+
+@contextmanager
+def seeded(seed: int, stream: str, step: int = 0) -> Iterator[None]:
+    """Torch's global generators as a function of (seed, stream, step) inside; as they were after it."""
     with torch.random.fork_rng():
-        torch.manual_seed(derive(seed, "initialisation"))
-        return method.build(dev).to(dev.text_features.device)
+        torch.manual_seed(derive(seed, stream, step))
+        yield
+
+
+def build(method: Method, dev: DevSplits, seed: int) -> nn.Module:
+    """The method's untrained model on the device of `dev`, its random weights a function of the seed."""
+    with seeded(seed, "initialisation"):
+        return method.build(dev).to(dev.device)
 
 
 def _moment(
@@ -267,19 +238,11 @@ def _moment(
     clock: float,
 ) -> tuple[Measurement, State]:
     """The measurement, and a state that shares no memory with the running training."""
-    points = measure(method, model, dev, dev.val, "val")
+    points = measure(method, model, dev)
     seconds = clock + time.perf_counter() if partial.step else 0.0
     measurement = replace(partial, points=points, choice=best(points, objective), seconds=seconds)
     return measurement, State(
         measurement=measurement,
-        model={name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
-        optimizer=_copy(optimizer.state_dict()) if optimizer else {},
+        model=copied(learnt(model)),
+        optimizer=copied(optimizer.state_dict()) if optimizer else {},
     )
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach().cpu().clone()
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list) else value

@@ -10,7 +10,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
+from numpy.typing import NDArray
 
 EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needed = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is installed")
@@ -32,11 +35,23 @@ def ask(page: str, expression: str, folder: Path, *, width: int = 1200, dark: bo
     copy = html.escape(copy.replace("</body>", f"<script>{script}</script></body>"))
     path = folder / "frame.html"  # no window is narrower than 500 pixels, a frame may be
     path.write_text(f'<body><iframe style="width: {width}px; border: 0" srcdoc="{copy}"></iframe></body>', "utf-8")
-    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars"
-    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-    command = [str(EXECUTABLE), *flags.split(), f"--user-data-dir={folder / 'profile'}", scheme, "--dump-dom"]
-    command.append(path.as_uri())
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+    dom = _run("--dump-dom", path, dark=dark)
     found = re.search(r'data-answer="([^"]*)"', dom)
     assert found, "the script did not run"
     return json.loads(html.unescape(found[1]))
+
+
+def seen(page: str, folder: Path, *, height: int, dark: bool = False) -> NDArray[np.uint8]:
+    """The page from its top to `height` CSS pixels as it is painted, [height 1000 3]."""
+    path, picture = folder / "page.html", folder / "page.png"
+    path.write_text(page, "utf-8")
+    _run(f"--window-size=1000,{height}", path, f"--screenshot={picture}", dark=dark)
+    return (255 * imread(picture)[..., :3]).astype(np.uint8)
+
+
+def _run(flag: str, path: Path, *more: str, dark: bool) -> str:
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars"
+    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+    profile = f"--user-data-dir={path.parent / 'profile'}"
+    command = [str(EXECUTABLE), *flags.split(), profile, scheme, flag, *more, path.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout

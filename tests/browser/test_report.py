@@ -1,12 +1,16 @@
 """The report in a browser: narrow, dark, sorted, printed, and silent on the network."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.browser.chromium import ask, needed
+from tests.browser.chromium import ask, needed, seen
+from tests.report import tasks
 from tests.report.records import full
 from tests.report.test_render import HOSTILE, named
+from vlstudy.journal import StudyRecord
 from vlstudy.report import render
 
 pytestmark = [pytest.mark.browser, needed]
@@ -87,3 +91,41 @@ def test_printing_opens_every_table(page: str, tmp_path: Path) -> None:
 def test_it_asks_nothing_of_the_network_and_runs_nothing_of_a_name(name: str, tmp_path: Path) -> None:
     expression = "[performance.getEntriesByType('resource').length, document.scripts.length, document.images.length]"
     assert ask(render(named(name)), expression, tmp_path) == [0, 2, 0]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_pictures_are_painted_under_the_pages_own_policy(dark: bool, tmp_path: Path) -> None:
+    record = tasks.looked_at(tmp_path)
+    arrays = tasks.pictures(1)
+    tasks.leave(tmp_path, "finetune", arrays | {"pictures": np.full_like(arrays["pictures"], [255, 0, 255])})
+    tasks.leave(tmp_path, "alignclip", {})
+    page = render(record)
+    magenta = [
+        int(np.all(np.abs(seen(text, tmp_path, height=2000, dark=dark).astype(int) - [255, 0, 255]) < 8, axis=-1).sum())
+        for text in (page, page.replace("; img-src data:", ""))
+    ]
+    assert magenta[0] > 6 * 2000 and magenta[1] == 0  # the policy is what lets them in
+
+
+@pytest.mark.parametrize("record", [tasks.by_shots, tasks.base_to_new, tasks.left_out, tasks.stacked])
+def test_figures_of_the_tasks_fit_and_can_be_read_on_a_phone(record: Callable[[], StudyRecord], tmp_path: Path) -> None:
+    size = (
+        "parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getBoundingClientRect().width"
+        " / text.ownerSVGElement.viewBox.baseVal.width"
+    )
+    sizes = f"[...document.querySelectorAll('svg text')].map((text) => {size})"
+    widths, found = ask(
+        render(record()), f"{OPENED} [document.documentElement.scrollWidth, {sizes}]", tmp_path, width=360
+    )
+    assert widths == 360 and len(found) > 20 and min(found) >= 9.5
+
+
+def test_no_text_of_a_figure_is_cut_off(tmp_path: Path) -> None:
+    outside = (
+        "[...document.querySelectorAll('figure svg text')].filter((text) => { const box = text.getBoundingClientRect();"
+        "const all = text.ownerSVGElement.getBoundingClientRect(); return box.width && (box.left < all.left - 12"
+        " || box.right > all.right + 12 || box.top < all.top - 2 || box.bottom > all.bottom + 2); })"
+        ".map((text) => text.textContent)"
+    )
+    folder = tmp_path / "crowd"
+    assert ask(render(tasks.crowd(folder)), outside, tmp_path) == []

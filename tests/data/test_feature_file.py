@@ -39,8 +39,8 @@ def test_one_set_is_split_by_seed(tmp_path: Path) -> None:
     )
     pool = FeatureFile(path=path, shots=4).load("any", None)
     dev, splits = pool.dev(0), pool.confirm(0)
-    assert (len(dev.train), len(dev.val), len(splits.dev.val), len(splits.test)) == (12, 12, 0, 48)
-    assert dev.classnames == ("cat", "dog", "eel")
+    assert (len(dev.train), len(dev.val), len(splits.dev.val), len(splits.test[0].images)) == (12, 12, 0, 48)
+    assert dev.classes.names == ("cat", "dog", "eel")
     assert torch.allclose(dev.train.image_features.norm(dim=1), torch.ones(12), atol=1e-6)
     assert dev.train.image_features.dtype == torch.float32
     assert "the file has none" in pool.facts["splits"]
@@ -51,7 +51,7 @@ def test_training_and_test_images_are_disjoint(tmp_path: Path) -> None:
     path = save(tmp_path, x=features(60), y=labels(60), classnames=NAMES, text=features(3))
     splits = FeatureFile(path=path, shots=4).load("any", None).confirm(5)
     seen = {tuple(row.tolist()) for row in splits.dev.train.image_features}
-    assert not seen & {tuple(row.tolist()) for row in splits.test.image_features}
+    assert not seen & {tuple(row.tolist()) for row in splits.test[0].images.image_features}
 
 
 def test_splits_with_views(tmp_path: Path) -> None:
@@ -61,9 +61,9 @@ def test_splits_with_views(tmp_path: Path) -> None:
     path = save(tmp_path, **arrays, train_views=views, classnames=NAMES, text=features(3), logit_scale=50.0)
     pool = FeatureFile(path=path, shots=2).load("any", None)
     dev = pool.dev(0)
-    assert (len(dev.train), len(dev.val), len(pool.confirm(0).test)) == (6, 6, 30)
+    assert (len(dev.train), len(dev.val), len(pool.confirm(0).test[0].images)) == (6, 6, 30)
     assert dev.train.views.shape == (6, 5, 8)
-    assert dev.logit_scale == 50.0
+    assert dev.classes.logit_scale == 50.0
     assert FeatureFile(path=path, shots=2).training_images() == 6
 
 

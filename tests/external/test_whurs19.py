@@ -13,6 +13,7 @@ from vlstudy.data.feature_file import FeatureFile
 from vlstudy.data.pool import Pool
 from vlstudy.methods import METHODS
 from vlstudy.methods.fma import Fma
+from vlstudy.methods.tip_adapter import TipAdapter
 from vlstudy.schedules import SCHEDULES
 from vlstudy.training import State, TrainSettings, fit
 from vlstudy.training import test as measure_test
@@ -40,7 +41,7 @@ def trained(method: Fma, shots: int, draw: int) -> tuple[list[float], State]:
     """Test accuracies in percent after 0 .. 10 steps."""
     splits = pool(shots).confirm(draw)
     *_, (_, state) = fit(method, SCHEDULES["fixed"](), splits.dev, RELEASED, seed=draw, objective="val/accuracy")
-    tested = measure_test(method, state, splits, "val/accuracy", seed=draw)
+    tested, _ = measure_test(method, state, splits, "val/accuracy", seed=draw)
     return [100 * point.metrics["test/accuracy"] for point in tested.points], state
 
 
@@ -53,7 +54,7 @@ def test_zero_shot_is_exact(shots: int, draw: int, percent: float) -> None:
     ((_, state),) = fit(
         METHODS["zero_shot"](), SCHEDULES["fixed"](), splits.dev, RELEASED, seed=0, objective="val/accuracy"
     )
-    tested = measure_test(METHODS["zero_shot"](), state, splits, "val/accuracy", seed=0)
+    tested, _ = measure_test(METHODS["zero_shot"](), state, splits, "val/accuracy", seed=0)
     assert round(100 * tested.metrics["test/accuracy"], 2) == percent
 
 
@@ -104,3 +105,14 @@ def test_check_20_noise_variants_at_four_shots() -> None:
     assert abs(none[6] - endpoint[6]) < 1.5
     assert 1 < none[5] - bridge[5] < 5
     assert large[10] - large[0] < 5
+
+
+@pytest.mark.parametrize(("shots", "percent"), [(1, 83.4), (4, 87.7), (16, 93.2)])
+def test_tip_adapter_is_the_known_one(shots: int, percent: float) -> None:
+    method, found = TipAdapter(alpha=1.0, beta=5.5), []
+    for draw in range(5):
+        splits = pool(shots).confirm(draw)
+        ((_, state),) = fit(method, SCHEDULES["fixed"](), splits.dev, RELEASED, seed=draw, objective="val/accuracy")
+        tested, _ = measure_test(method, state, splits, "val/accuracy", seed=draw)
+        found.append(100 * tested.metrics["test/accuracy"])
+    assert sum(found) / 5 == pytest.approx(percent, abs=1.5)

@@ -11,12 +11,13 @@ from torch.nn import functional
 from tests.toy import WIDTH, toy_batch, toy_pool
 from vlstudy import losses
 from vlstudy.data.sets import FeatureSet, Splits
+from vlstudy.measuring import measure
 from vlstudy.methods.fma import PATHS, Fma
 from vlstudy.methods.zero_shot import ZeroShot
 from vlstudy.nets import VelocityNet, sinusoid
 from vlstudy.schedules import SCHEDULES
 from vlstudy.solvers import trajectory
-from vlstudy.training import TrainSettings, fit, measure
+from vlstudy.training import TrainSettings, fit
 from vlstudy.training import test as measure_test
 
 ALL_STEPS = tuple(range(11))
@@ -47,17 +48,16 @@ def test_check_01_velocity_is_zero_at_the_start() -> None:
     model = method.build(dev)
     x, _ = ends()
     assert model(x, times(64)).abs().max() == 0
-    accuracies = [p.metrics["val/accuracy"] for p in measure(method, model, dev, dev.val, "val")]
-    zero_shot = measure(ZeroShot(), nn.Identity(), dev, dev.val, "val")[0].metrics["val/accuracy"]
+    accuracies = [p.metrics["val/accuracy"] for p in measure(method, model, dev)]
+    zero_shot = measure(ZeroShot(), nn.Identity(), dev)[0].metrics["val/accuracy"]
     assert accuracies == [zero_shot] * 11
     assert 0 < zero_shot < 1
 
 
 def test_check_02_no_steps_is_zero_shot_to_the_last_image() -> None:
     dev = toy_pool().dev(0)
-    features = dev.train.image_features
-    moved = Fma(blocks=2, solver_steps=(0, 3)).logits(awake(), features, dev)
-    assert torch.allclose(moved[0], ZeroShot().logits(nn.Identity(), features, dev)[0], atol=1e-4)
+    moved = Fma(blocks=2, solver_steps=(0, 3)).logits(awake(), dev.val, dev.classes)
+    assert torch.allclose(moved[0], ZeroShot().logits(nn.Identity(), dev.val, dev.classes)[0], atol=1e-4)
     assert not torch.allclose(moved[1], moved[0], atol=1.0)
 
 
@@ -90,7 +90,7 @@ def test_check_04_oracle_accuracy_rises_to_all() -> None:
 def test_check_05_loss_at_the_start() -> None:
     batch = toy_batch(48)
     model = VelocityNet(WIDTH, 2)
-    expected = (2 - 2 * (batch.image_features * batch.text_features[batch.labels]).sum(-1)).mean()
+    expected = (2 - 2 * (batch.image_features * batch.classes.text_features[batch.labels]).sum(-1)).mean()
     plain = Fma(path="none").loss_terms(model, batch, np.random.default_rng(0))["flow_matching"]
     assert torch.allclose(plain, expected, atol=1e-5)
     weighted = [
@@ -178,22 +178,24 @@ def test_check_10_coupling_is_by_class() -> None:
     batch = toy_batch(32)
     for seed in range(5):
         point, target, _, t = Fma().sample(batch, np.random.default_rng(seed))
-        assert torch.allclose(point + (1 - t) * target, batch.text_features[batch.labels], atol=1e-6)
+        assert torch.allclose(point + (1 - t) * target, batch.classes.text_features[batch.labels], atol=1e-6)
     _, random_target, _, _ = Fma(coupling="random").sample(batch, np.random.default_rng(0))
-    assert not torch.allclose(random_target + batch.image_features, batch.text_features[batch.labels], atol=1e-2)
+    own = batch.classes.text_features[batch.labels]
+    assert not torch.allclose(random_target + batch.image_features, own, atol=1e-2)
 
 
 def test_check_10_order_of_the_classes_does_not_matter() -> None:
     batch, dev = toy_batch(32), toy_pool().dev(0)
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     place = order.argsort()
-    renamed = replace(batch, text_features=batch.text_features[order], labels=place[batch.labels])
+    classes = replace(batch.classes, text_features=batch.classes.text_features[order])
+    renamed = replace(batch, classes=classes, labels=place[batch.labels])
     model = awake()
     one, two = (Fma().loss_terms(model, b, np.random.default_rng(0))["flow_matching"] for b in (batch, renamed))
     assert torch.equal(one, two)
     method = Fma(blocks=2, solver_steps=(4,))
-    plain = method.logits(model, dev.train.image_features, dev)[0].argmax(-1)
-    other = method.logits(model, dev.train.image_features, replace(dev, text_features=dev.text_features[order]))[0]
+    plain = method.logits(model, dev.train, dev.classes)[0].argmax(-1)
+    other = method.logits(model, dev.train, replace(dev.classes, text_features=dev.text_features[order]))[0]
     assert torch.equal(order[other.argmax(-1)], plain)
 
 
@@ -229,16 +231,18 @@ def test_check_13_order_of_the_solver(solver: str, order: float, slack: float) -
 def test_check_14_rotation_changes_nothing_at_zero_steps() -> None:
     dev = toy_pool().dev(0)
     turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(0)))[0]
-    turned = replace(dev, text_features=dev.text_features @ turn)
+    turned = replace(dev.classes, text_features=dev.text_features @ turn)
+    images = replace(dev.val, image_features=dev.val.image_features @ turn)
     method = Fma(blocks=2, solver_steps=(0,))
-    plain = method.logits(awake(), dev.val.image_features, dev)[0].argmax(-1)
-    assert torch.equal(method.logits(awake(), dev.val.image_features @ turn, turned)[0].argmax(-1), plain)
+    plain = method.logits(awake(), dev.val, dev.classes)[0].argmax(-1)
+    assert torch.equal(method.logits(awake(), images, turned)[0].argmax(-1), plain)
 
 
 def test_check_15_steps_are_chosen_without_the_test_split() -> None:
     splits = toy_pool().confirm(0)
-    nothing = torch.full_like(splits.test.image_features, torch.nan)
-    blind = Splits(dev=toy_pool().dev(0), test=replace(splits.test, image_features=nothing))
+    (group,) = splits.test
+    nothing = replace(group.images, image_features=torch.full_like(group.images.image_features, torch.nan))
+    blind = Splits(dev=toy_pool().dev(0), test=(replace(group, images=nothing),))
     method = Fma(blocks=2, solver_steps=ALL_STEPS)
     settings = TrainSettings(epochs=30, lr=1e-3, evaluations=1)
     ((seen, state),) = fit(method, SCHEDULES["fixed"](), blind.dev, settings, seed=0, objective="val/accuracy")
@@ -246,7 +250,8 @@ def test_check_15_steps_are_chosen_without_the_test_split() -> None:
     assert seen.choice == values.index(max(values))  # ties to fewer steps
     assert values[seen.choice] > values[0]
     assert not any(name.startswith("test/") for point in seen.points for name in point.metrics)
-    assert measure_test(method, state, blind, "val/accuracy", seed=0).points[0].metrics["test/accuracy"] < 0.5
+    measurement, _ = measure_test(method, state, blind, "val/accuracy", seed=0)
+    assert measurement.points[0].metrics["test/accuracy"] < 0.5
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -263,17 +268,17 @@ def test_every_path_learns(path: str) -> None:
 
 def test_averaged_probabilities_need_no_number_of_steps() -> None:
     dev = toy_pool().dev(0)
-    features, net = dev.val.image_features, awake()
+    net = awake()
     averaged = Fma(blocks=2, readout="prob_average", readout_steps=(0, 4, 8), solver_steps=ALL_STEPS)
     assert averaged.points() == ({},)
-    each = Fma(blocks=2, solver_steps=(0, 4, 8)).logits(net, features, dev).softmax(-1).mean(0)
-    assert torch.allclose(averaged.logits(net, features, dev)[0].exp(), each, atol=1e-6)
+    each = Fma(blocks=2, solver_steps=(0, 4, 8)).logits(net, dev.val, dev.classes).softmax(-1).mean(0)
+    assert torch.allclose(averaged.logits(net, dev.val, dev.classes)[0].exp(), each, atol=1e-6)
 
 
 def test_one_trajectory_measures_every_number_of_steps() -> None:
     dev, net = toy_pool().dev(0), awake()
-    together = Fma(blocks=2, solver_steps=(0, 2, 5)).logits(net, dev.val.image_features, dev)
-    alone = [Fma(blocks=2, solver_steps=steps).logits(net, dev.val.image_features, dev)[0] for steps in (0, 2, 5)]
+    together = Fma(blocks=2, solver_steps=(0, 2, 5)).logits(net, dev.val, dev.classes)
+    alone = [Fma(blocks=2, solver_steps=steps).logits(net, dev.val, dev.classes)[0] for steps in (0, 2, 5)]
     assert torch.equal(together, torch.stack(alone))
 
 
@@ -282,4 +287,4 @@ def test_validation_free_draw_measures_nothing() -> None:
     empty: FeatureSet = splits.dev.val
     assert len(empty) == 0
     method = Fma(blocks=2, solver_steps=(0, 1))
-    assert [point.metrics for point in measure(method, awake(), splits.dev, empty, "val")] == [{}, {}]
+    assert [point.metrics for point in measure(method, awake(), splits.dev)] == [{}, {}]

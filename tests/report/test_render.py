@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from tests.report import tasks
 from tests.report.records import LR, arm_header, confirm, full, header, small, trial
 from vlstudy.journal import StudyRecord
 from vlstudy.report import render, write
 from vlstudy.report.figures import FIGURES
 
+# what a study of few-shot features calls for, in the order of the page
+SHOWN = ("comparison", "inference_axes", "best_so_far", "learning_curves", "importance")
 HOSTILE = (
     "<script>alert(1)</script>",
     "a/../../b",
@@ -38,7 +41,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "path", "use", "rect", "br"):
+        if tag not in ("meta", "path", "use", "rect", "br", "image"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -82,7 +85,7 @@ def named(name: str) -> StudyRecord:
     confirms = [confirm("linear_probe", seed, 0.6 + seed / 100) for seed in range(1, 6)]
     confirms += [confirm(name, seed, 0.7 + seed / 99, axis={name: 5.0}, settings=settings) for seed in range(1, 6)]
     return StudyRecord(
-        folder=name, text=name, header=header(*arms, **changes), trials=(*curves, failed), confirms=tuple(confirms)
+        folder="f", text=name, header=header(*arms, **changes), trials=(*curves, failed), confirms=tuple(confirms)
     )
 
 
@@ -90,7 +93,7 @@ def test_the_page_is_in_the_order_of_a_reader(html: str) -> None:
     marks = [
         "<h1>",
         'class="answer"',
-        *(f'id="{name}"' for name in FIGURES),
+        *(f'id="{name}"' for name in SHOWN),
         'id="winners"',
         'id="trials"',
         'id="limits"',
@@ -104,8 +107,8 @@ def test_the_page_is_in_the_order_of_a_reader(html: str) -> None:
 def test_every_figure_has_a_caption_and_a_table_twin(html: str) -> None:
     page = Page(html)
     tags = [tag for tag, _ in page.tags]
-    assert tags.count("svg") == tags.count("figcaption") == tags.count("figure") == len(FIGURES)
-    assert tags.count("table") == len(FIGURES) + 2  # the settings measured on test, and every trial
+    assert tags.count("svg") == tags.count("figcaption") == tags.count("figure") == len(SHOWN)
+    assert tags.count("table") == len(SHOWN) + 2  # the settings measured on test, and every trial
     assert all(
         attributes.get("role") == "img" and attributes.get("aria-label")
         for tag, attributes in page.tags
@@ -142,6 +145,42 @@ def test_it_needs_nothing_from_outside(html: str) -> None:
     assert all(value.startswith("#") for value in page.values("href"))
     assert not re.search(r"url\((?!#)|@import|https?://", html)
     assert "default-src 'none'" in html
+
+
+def test_pictures_are_inside_the_page(tmp_path: Path) -> None:
+    html = render(tasks.looked_at(tmp_path))
+    page = Page(html)
+    pictures = [attributes["href"] or "" for tag, attributes in page.tags if tag == "image"]
+    assert len(pictures) >= 6 * 4 and all(value.startswith("data:image/png;base64,") for value in pictures)
+    assert "; img-src data:" in html and not re.search(r"https?://", html)
+    assert "img" not in [tag for tag, _ in page.tags] and len(html) < 1_000_000
+
+
+def test_a_figure_that_the_task_does_not_call_for_is_left_out_and_one_that_waits_is_not(html: str) -> None:
+    assert [name for name in FIGURES if f'id="{name}"' in html] == list(SHOWN)
+    waiting = replace(tasks.base_to_new(), confirms=())
+    page = render(waiting)
+    assert "No setting has been confirmed on base and new classes yet." in page and 'id="domains"' not in page
+
+
+def test_the_arms_of_a_family_are_described_once_with_their_conditions() -> None:
+    text = Page(render(tasks.by_shots())).text.split("Where it comes from")[1]
+    assert text.count("learning rate at the start") == 6
+    assert "24 trials at each of shots = 1; shots = 2; shots = 4; shots = 8; shots = 16. Source" in text
+    asked, varied = text.split("data asked for")[1].split("data varied, shots")
+    assert "shots" not in asked and varied.split()[:5] == ["1,", "2,", "4,", "8,", "16"]
+
+
+def test_each_task_says_what_it_does_not_show(html: str, tmp_path: Path) -> None:
+    def limits(record: StudyRecord) -> str:
+        return render(record).split("What this does not show")[1].split("Where it comes from")[0]
+
+    base = limits(full())
+    assert "not a sample" not in base and "Attention inside" not in base and "two halves" not in base
+    assert "A few domains are not a sample of all domains." in limits(tasks.left_out(("zero_shot", "fma")))
+    assert "two halves of one list" in limits(tasks.base_to_new(("zero_shot", "fma")))
+    assert "Attention inside a mask is not evidence of better predictions" in limits(tasks.looked_at(tmp_path))
+    assert "stands on another" in limits(tasks.stacked())
 
 
 def test_identifiers_are_unique_and_references_find_them(html: str) -> None:

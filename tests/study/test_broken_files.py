@@ -33,7 +33,7 @@ FAULTS: dict[str, tuple[tuple[str, str], int, int, str, str]] = {
     # names from the tables
     "source": (("source: miniature", "source: minature"), 3, 16, "data.source", "Did you mean `miniature`?"),
     "field of a source": (("shots: 16", "shot: 16"), 3, 27, "data", "Did you mean `shots`?"),
-    "size of a draw": (("shots: 16", "shots: 100"), 3, 34, "data.shots", "1 .. 48"),
+    "size of a draw": (("shots: 16", "shots: 100"), 3, 34, "data.shots", "0 .. 48"),
     "file without a path": (("source: miniature", "source: feature_file"), 3, 7, "data", "`path`"),
     "method": (("method: clip_adapter", "method: clip_adaptor"), 10, 13, "arms[1].method", "`clip_adapter`?"),
     "schedule": (("    fixed: {", "    schedule: fixt\n    fixed: {"), 16, 15, "arms[2].schedule", "`fixed`?"),

@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vlstudy.errors import NonFiniteLoss
 from vlstudy.journal import ArmHeader, Header
+from vlstudy.journal.arrays import Arrays
 from vlstudy.measurement import Measurement, Point
 from vlstudy.study.space import Axis, Dimension, LogUniform, Uniform
 from vlstudy.study.spec import (
@@ -24,6 +27,7 @@ from vlstudy.study.spec import (
     StudySpec,
 )
 from vlstudy.tuning.asking import wanted
+from vlstudy.tuning.work import Below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +88,15 @@ class FakeWork:
         seed: int,
         fresh: bool,
         state: FakeState | None,
+        base: Below,
     ) -> Iterator[tuple[Measurement, FakeState]]:
         """Ten measurements, each a function of settings, seed and the running sum."""
-        data: FakeData = spec.data
+        data: FakeData = spec.data_of(arm)
         first = state.measurement.step if state else 0
         total = state.total if state else 0.0
         cuda = os.environ.get("CUDA_VISIBLE_DEVICES")
         who = {"arm": arm.name, "settings": dict(settings), "fresh": fresh, "seed": seed}
+        who["base"] = base and [base[0].name, dict(base[1])]
         note(data, {**who, "from": first, "cuda": cuda, "pid": os.getpid(), "time": time.time()})
         for step in range(first + 1, data.evaluations + 1):
             time.sleep(data.seconds)
@@ -113,14 +119,16 @@ class FakeWork:
             yield measurement, FakeState(measurement=measurement, total=total)
 
     def test(
-        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: FakeState, *, seed: int
-    ) -> Measurement:
-        """The last measurement under another name, with the oracle's choice at the last point."""
+        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: FakeState, *, seed: int, base: Below
+    ) -> tuple[Measurement, Arrays]:
+        """The last measurement under another name, with the oracle's choice at the last point, and one array."""
         name = spec.objective.replace("val/", "test/")
         points = tuple(
             Point(axis=point.axis, metrics={name: point.metrics[spec.objective]}) for point in state.measurement.points
         )
-        return replace(state.measurement, points=points, choice=len(points) - 1)
+        names = np.array([arm.name, "" if base is None else base[0].name])
+        evidence = {"seed": np.array(seed), "names": names}
+        return replace(state.measurement, points=points, choice=len(points) - 1), evidence
 
     def load(self, path: Path) -> FakeState:
         """The inverse of `save`."""
@@ -166,11 +174,10 @@ def study(folder: Path, *, arms: tuple[Arm, ...] | None = None, trials: int = 6,
     return replace(spec, **changes)
 
 
-def searched(name: str) -> Arm:
+def searched(name: str, **changes: Any) -> Arm:
     """An arm with two knobs and an axis."""
     return Arm(
-        name=name,
-        method="fma",
+        **{"name": name, "family": name, "method": "fma", **changes},
         space=(
             Dimension(name="train.lr", distribution=LogUniform(1e-5, 1e-1)),
             Dimension(name="method.noise", distribution=Uniform(0.0, 1.0)),
@@ -201,4 +208,7 @@ def _arm_header(arm: Arm, spec: StudySpec) -> ArmHeader:
         choices=(),
         source="",
         trials=wanted(arm, spec.search),
+        family=arm.family,
+        condition=dict(arm.condition),
+        on=arm.on,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from tests.tuning.fakes import FakeWork, notes, searched, study
 from vlstudy.errors import ClusterError, JournalError
-from vlstudy.journal import read
+from vlstudy.journal import evidence, read
 from vlstudy.study.spec import Arm, ConfirmSpec, PrunerSpec, ResourceSpec
 from vlstudy.tuning import cluster, placing
 from vlstudy.tuning.launch import launch
@@ -47,6 +47,37 @@ def test_a_study_from_search_to_confirmation(
     assert launch(spec, reports=tmp_path, work=FakeWork()) == folder
     assert len(notes(spec)) == trained
     assert read(folder).trials == record.trials and read(folder).confirms == record.confirms
+
+
+@pytest.mark.ray
+def test_arms_on_others_from_search_to_confirmation(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Under two conditions, more slots than the lower arms fill, and an arm below that never completes."""
+    arms = [
+        searched(f"{name} [shots={shots}]", family=name, condition={"shots": shots}, on=on)
+        for shots in (1, 4)
+        for name, on in (("below", ""), ("above", "below"))
+    ]
+    spec = study(tmp_path, arms=(searched("bug"), searched("idle", on="bug"), *arms), trials=2, seconds=0.01)
+    folder = launch(spec, reports=tmp_path, work=FakeWork())
+    record = read(folder)
+    done = {arm.name: [trial for trial in record.trials if trial.arm == arm.name] for arm in spec.arms}
+    assert {name: len(trials) for name, trials in done.items()} == {
+        arm.name: 2 * (arm.on != "bug") for arm in spec.arms
+    }
+    for shots in (1, 4):
+        above, below = done[f"above [shots={shots}]"], done[f"below [shots={shots}]"]
+        assert min(trial.started for trial in above) >= max(trial.finished for trial in below)
+        best = max(below, key=lambda trial: trial.measurements[-1].metrics["val/accuracy"])
+        assert {trial.settings["on.trial"] for trial in above} == {best.number}
+        bases = {str(n["base"]) for n in notes(spec) if n["fresh"] and n["arm"] == f"above [shots={shots}]"}
+        assert bases == {str([f"below [shots={shots}]", dict(best.settings)])}
+    assert len(record.confirms) == 8 and len(list((folder / "evidence").iterdir())) == 4
+    assert list(evidence(record, "above [shots=4]")["names"]) == ["above [shots=4]", "below [shots=4]"]
+    why = "idle has no trials, because bug, on which it is trained, has no complete trial"
+    assert capfd.readouterr().out.count(why) == 1
+    trained = len(notes(spec))
+    assert launch(spec, reports=tmp_path, work=FakeWork()) == folder
+    assert len(notes(spec)) == trained and "idle" not in capfd.readouterr().out
 
 
 @pytest.mark.ray

@@ -66,6 +66,18 @@ def test_plain_lines_come_at_most_every_two_seconds_and_only_with_news(monkeypat
     ]
 
 
+def test_plain_lines_tell_only_the_arms_with_news() -> None:
+    counts, out = [0, 0], io.StringIO()
+    both = lambda: [some(name=name, complete=count) for name, count in zip("ab", counts, strict=True)]  # noqa: E731
+    board = Board(both, "val/accuracy", "fraction", Console(file=out, width=200))
+    board.beat(1, 2, force=True)
+    counts[1] = 1
+    board.beat(1, 2, force=True)
+    first, second = out.getvalue().splitlines()
+    assert "a 0/4, best 50.00 %; b 0/4, best 50.00 %" in first
+    assert "b 1/4" in second and "a 0/4" not in second
+
+
 def test_the_time_left_of_the_confirmation_is_at_its_own_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.5
     monkeypatch.setattr("vlstudy.tuning.progress.time.monotonic", lambda: now)

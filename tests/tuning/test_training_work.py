@@ -12,24 +12,27 @@ import pytest
 import torch
 
 from tests.tuning.fakes import study
-from vlstudy import training
+from vlstudy import stacking, training
 from vlstudy.data import SOURCES
+from vlstudy.data.feature_file import FeatureFile
+from vlstudy.data.pool import Pool
 from vlstudy.journal import read
 from vlstudy.measurement import Measurement
 from vlstudy.study.settings import resolve
 from vlstudy.study.space import Axis, Dimension, LogUniform, describe
 from vlstudy.study.spec import Arm, StudySpec
+from vlstudy.tuning.errand import Errand
 from vlstudy.tuning.launch import launch
-from vlstudy.tuning.work import State, Training
+from vlstudy.tuning.work import State, Training, _loaded
 
 
 class Noting(Training):
     """The real work, which notes beside the data what its workers import and how many threads they use."""
 
     def train(
-        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], *, seed: int, fresh: bool, state: State | None
+        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], **how: Any
     ) -> Iterator[tuple[Measurement, State]]:
-        for item in super().train(spec, arm, settings, seed=seed, fresh=fresh, state=state):
+        for item in super().train(spec, arm, settings, **how):
             about = {
                 "open_clip": "open_clip" in sys.modules,
                 "threads": torch.get_num_threads(),
@@ -109,3 +112,87 @@ def test_the_header_says_what_a_report_needs(tmp_path: Path, monkeypatch: pytest
     assert torch.__version__.startswith(told["torch"])
     assert all(told[name] for name in ("host", "processor", "python", "ray", "optuna", "git", "started"))
     assert set(work.prepare(spec)) <= set(told)
+
+
+def conditions(folder: Path) -> StudySpec:
+    """An adapter and a flow on top of it, with 2 and with 8 images a class."""
+    spec = small(folder)
+    _, adapter, flow = spec.arms
+    return replace(
+        spec,
+        arms=tuple(
+            replace(
+                arm,
+                name=f"{arm.name} [shots={shots}]",
+                family=arm.name,
+                condition={"shots": shots},
+                data=replace(spec.data, shots=shots),
+                on="adapter" if arm is flow else "",
+            )
+            for shots in (2, 8)
+            for arm in (adapter, flow)
+        ),
+    )
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_arm_below_is_trained_once_and_its_features_are_what_the_upper_one_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLSTUDY_CACHE", str(tmp_path / "cache"))
+    spec, work = conditions(tmp_path), Training()
+    fitted: list[type] = []
+    fit = stacking.fit
+    monkeypatch.setattr(
+        stacking, "fit", lambda method, *rest, **how: fitted.append(method) or fit(method, *rest, **how)
+    )
+    adapter, flow = spec.arms[2:]
+    settings = {"train.lr": 1e-3, "on.trial": 1, "on.train.lr": 5e-3}
+    errand = Errand(spec=spec, folder=tmp_path, work=work)
+    (tmp_path / "trials").mkdir()
+
+    def trained(name: str, settings: Mapping[str, Any], seed: int, fresh: bool) -> list[Measurement]:
+        found = errand.train(flow.name, settings, name=name, seed=seed, fresh=fresh)
+        return [replace(measurement, seconds=0.0) for measurement, _ in found]
+
+    first = trained("0", settings, 0, False)
+    assert trained("1", settings, 0, False) == first and len(fitted) == 1
+    assert trained("2", {**settings, "on.train.lr": 1e-4}, 0, False) != first and len(fitted) == 2
+    assert trained("3", settings, 1, True) != first and len(fitted) == 3
+    *_, (_, state) = errand.train(flow.name, settings, name="3", seed=1, fresh=True)
+    above, evidence = errand.test(flow.name, settings, state, seed=1)
+    assert len(fitted) == 3 and "reliability" in evidence
+    own = {"train.lr": 5e-3}
+    *_, (_, lower) = errand.train(adapter.name, own, name="4", seed=1, fresh=True)
+    alone, _ = errand.test(adapter.name, own, lower, seed=1)
+    assert above.points[0].axis == {"solver_steps": 0}  # no step of the flow: the adapter as it is
+    assert above.points[0].metrics["test/accuracy"] == alone.metrics["test/accuracy"]
+    expected = pytest.approx(alone.metrics["test/cross_entropy"], rel=1e-4)
+    assert above.points[0].metrics["test/cross_entropy"] == expected
+    assert above.points[1].metrics != above.points[0].metrics
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_facts_and_headers_tell_the_conditions_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLSTUDY_CACHE", str(tmp_path / "cache"))
+    spec, work = conditions(tmp_path), Training()
+    assert work.prepare(spec) == work.prepare(small(tmp_path))  # facts that all share are told once
+    load = FeatureFile.load
+
+    def counted(self: FeatureFile, model: str, pretrained: str | None) -> Pool:
+        pool = load(self, model, pretrained)
+        return replace(pool, facts={**pool.facts, "drawn": f"{self.shots} a class"})
+
+    monkeypatch.setattr(FeatureFile, "load", counted)
+    _loaded.cache_clear()
+    facts = work.prepare(spec)
+    _loaded.cache_clear()
+    assert {name: value for name, value in facts.items() if name.startswith("drawn")} == {
+        "drawn [shots=2]": "2 a class",
+        "drawn [shots=8]": "8 a class",
+    }
+    arms = work.header(spec, facts).arms
+    assert [(arm.family, arm.condition, arm.on) for arm in arms] == [
+        (family, {"shots": shots}, on) for shots in (2, 8) for family, on in (("adapter", ""), ("flow", "adapter"))
+    ]
+    assert [arm.data["shots"] for arm in arms] == [2, 2, 8, 8] and arms[0].data["source"] == "feature_file"

@@ -7,7 +7,14 @@ from vlstudy.backbones.weights import weights_digest
 if TYPE_CHECKING:
     from vlstudy.backbones.towers import Backbone
 
-__all__ = ["load", "weights_digest"]
+__all__ = ["attention_blocks", "load", "weights_digest"]
+
+
+def attention_blocks(model: str) -> int | None:
+    """How many blocks of readable attention the image tower has, 0 if none, None for a model that is not known."""
+    from vlstudy.backbones.towers import attention_blocks as count
+
+    return count(model)
 
 
 def load(model: str, pretrained: str | None = None, device: str = "cpu") -> "Backbone":

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from vlstudy.backbones import miniature
+from vlstudy.backbones.published import towers_and_tokenizer
 from vlstudy.backbones.weights import MINIATURE, file_digest, recorded_checksum
-from vlstudy.errors import BackboneError, suggest
+from vlstudy.errors import BackboneError
 
 Triple = tuple[float, float, float]
 
@@ -101,18 +101,23 @@ def _fitted(values: Float[Tensor, "n 3 h w"], side: int) -> Float[Tensor, "n 3 s
     if (height, width) == (side, side):
         return values
     scale = side / min(height, width)
-    size = (max(side, round(height * scale)), max(side, round(width * scale)))
+    size = (max(side, int(height * scale)), max(side, int(width * scale)))  # torchvision's Resize cuts down
     resized = F.interpolate(values, size=size, mode="bicubic", antialias=True).clamp(0, 1)
-    top, left = (size[0] - side) // 2, (size[1] - side) // 2
+    top, left = round((size[0] - side) / 2), round((size[1] - side) / 2)  # torchvision's CenterCrop rounds
     return resized[..., top : top + side, left : left + side]
 
 
 def load(model: str, pretrained: str | None = None, device: str = "cpu") -> Backbone:
     """A CLIP ready to encode, in evaluation mode.
 
+    A tag brings its activation and its pixel statistics. A checkpoint on disk says neither: it gets the activation of
+    the model's name, so OpenAI's weights are those of `ViT-B-16-quickgelu`, not of `ViT-B-16`, and OpenAI's statistics.
+    One with others is loaded as `local-dir:FOLDER`, whose `open_clip_config.json` has them.
+
     Args:
-        model: `miniature`, or a name that open_clip knows, such as `ViT-B-16`.
-        pretrained: a tag that open_clip knows for that model, or the path of a checkpoint; none for the miniature.
+        model: `miniature`, or a name that open_clip knows, such as `ViT-B-16`, `hf-hub:...` or `local-dir:...`.
+        pretrained: a tag that open_clip knows for that model, the path of a checkpoint, or `random` for weights that
+            nobody trained; none for the miniature.
         device: where to put it, as torch writes it.
 
     Raises:
@@ -144,17 +149,8 @@ def wrapped(model: nn.Module, weights_digest: str) -> Backbone:
 
 
 def _published(model: str, pretrained: str | None) -> Backbone:
-    """A model of open_clip with published weights or those of a checkpoint on disk."""
-    _check_names(model, pretrained)
-    try:
-        towers, _, _ = open_clip.create_model_and_transforms(model, pretrained, weights_only=True)
-        tokenizer = open_clip.get_tokenizer(model)
-    except Exception as problem:  # open_clip lets through whatever its downloaders and unpicklers raise
-        raise BackboneError(
-            f"backbone `{model}` with weights `{pretrained}` cannot be loaded: {problem}. "
-            "Without a network, copy the checkpoint here and give its path as pretrained, or set HF_HOME to a cache "
-            "that was filled elsewhere, or use the backbone `miniature`, which needs nothing."
-        ) from problem
+    """A model of open_clip, with the statistics of its tag."""
+    towers, tokenizer = towers_and_tokenizer(model, pretrained)
     settings = open_clip.get_model_preprocess_cfg(towers)
     size = settings["size"]
     return Backbone(
@@ -168,21 +164,17 @@ def _published(model: str, pretrained: str | None) -> Backbone:
     )
 
 
-def _check_names(model: str, pretrained: str | None) -> None:
-    """Refuse names that open_clip does not know, before it reaches for the network."""
-    if model.startswith(("hf-hub:", "local-dir:")):
-        return
-    known = open_clip.list_models()
-    if model not in known:
-        near = get_close_matches(model, known, n=5, cutoff=0.3)
-        raise BackboneError(f"unknown backbone `{model}`. {suggest(model, ['miniature', *near])}")
-    tags = open_clip.list_pretrained_tags_by_model(model)
-    way_out = "Without a network, give the path of a checkpoint as pretrained."
-    if pretrained is None:
-        raise BackboneError(f"backbone `{model}` needs weights: set pretrained. {suggest('', tags)} {way_out}")
-    if pretrained not in tags and not Path(pretrained).is_file():
-        named = f"backbone `{model}`: unknown weights `{pretrained}`, neither a tag nor a file."
-        raise BackboneError(f"{named} {suggest(pretrained, tags)} {way_out}")
+def attention_blocks(model: str) -> int | None:
+    """What `vlstudy.backbones.attention_blocks` gives, from the model's configuration alone."""
+    try:
+        config = miniature.configuration() if model == MINIATURE else open_clip.get_model_config(model)
+    except (OSError, ValueError):  # a hub or a folder that cannot be read, which loading tells better
+        config = None
+    if config is None:
+        return None
+    vision = config["vision_cfg"]
+    layers = vision.get("layers", 12)  # open_clip's default
+    return 0 if isinstance(layers, list) or "timm_model_name" in vision else int(layers)
 
 
 def _digest(towers: nn.Module, pretrained: str | None) -> str:
@@ -191,5 +183,5 @@ def _digest(towers: nn.Module, pretrained: str | None) -> str:
         return file_digest(Path(pretrained))
     sha = hashlib.sha256()
     for name, values in sorted(towers.state_dict().items()):
-        sha.update(name.encode() + values.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        sha.update(name.encode() + values.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()

@@ -5,14 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlstudy.data.coop import Coop
+from vlstudy.data.domains import Domains
 from vlstudy.data.feature_file import FeatureFile
+from vlstudy.data.folder import Folder
 from vlstudy.data.miniature.source import Miniature
 from vlstudy.data.source import Source
 
 if TYPE_CHECKING:
     from vlstudy.data.pool import Pool
 
-SOURCES: dict[str, type[Source]] = {"miniature": Miniature, "feature_file": FeatureFile}
+SOURCES: dict[str, type[Source]] = {
+    "miniature": Miniature,
+    "feature_file": FeatureFile,
+    "coop": Coop,
+    "folder": Folder,
+    "domains": Domains,
+}
 
 
 def load(source: Source, model: str, pretrained: str | None) -> Pool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vlstudy.data.store import Key, fetch
+from vlstudy.data.tasks import Task
 from vlstudy.errors import DataError
 from vlstudy.knobs import knob
 
@@ -39,9 +40,10 @@ class FeatureFile:
 
     summary: ClassVar[str] = "image and class text features from one npz file, made elsewhere"
     uses_backbone: ClassVar[bool] = False
+    has_pixels: ClassVar[bool] = False
 
     path: str = knob("", "the npz file; relative to the study file")
-    task: str = knob("few_shot", "what is asked of the features", choices=("few_shot",))
+    task: str = knob("few_shot", "what is asked of the features", choices=("few_shot", "base_to_new", "open_class"))
     shots: int = knob(16, "training images per class", low=1, high=1024)
 
     def load(self, model: str, pretrained: str | None) -> Pool:
@@ -66,6 +68,7 @@ class FeatureFile:
             classnames=names,
             logit_scale=float(tensors["logit_scale"]),
             shots=self.shots,
+            task=Task(name=self.task),
             fixed_draw=any(name.startswith("shot") for name in self._names()),
             facts={
                 "data": f"feature file {Path(self.path).name}, sha256 {key.parts['data']}",
@@ -167,4 +170,4 @@ def _features(tensors: Mapping[str, Tensor], split: str) -> Features:
     from vlstudy.data.pool import Features
 
     views = tuple(tensors["train_views"].unbind(1)) if split == "train" and "train_views" in tensors else ()
-    return Features(image_features=tensors[f"{split}_x"], labels=tensors[f"{split}_y"], views=views)
+    return Features(image_features=tensors[f"{split}_x"], label_indices=tensors[f"{split}_y"], views=views)

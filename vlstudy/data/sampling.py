@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vlstudy.errors import DataError
+from vlstudy.rng import derive
 
 VALIDATION_SHOTS = 4  # CoOp (arXiv 2109.01134): validation has min(shots, 4) images per class
 
@@ -24,7 +25,7 @@ def few_shot(labels: np.ndarray, shots: int, seed: int) -> Draw:
 
     Args:
         labels: integer class of each image, [n].
-        shots: training images per class.
+        shots: training images per class; 0 takes all, and holds none out.
         seed: the repetition.
 
     Raises:
@@ -40,7 +41,24 @@ def few_shot(labels: np.ndarray, shots: int, seed: int) -> Draw:
         order = rng.permutation(np.flatnonzero(labels == label))
         if not len(order):
             raise DataError(f"class {label} has no image; every class below the largest label must have one")
-        train.append(order[:shots])
-        val.append(order[shots : shots + held])
+        train.append(order[: shots or None])
+        val.append(order[len(train[-1]) : shots + held])
     taken = np.concatenate(train), np.concatenate(val)
     return Draw(*taken, np.setdiff1d(np.arange(len(labels)), np.concatenate(taken)))
+
+
+def held_out(domains: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """True for the `share` of each domain's images that the seed sets aside, rounded down, bool [n].
+
+    Differs from the papers: DomainBed (arXiv 2007.01434) splits by a hash of (trial seed, domain), CLIPood by that of
+    seed 0 for every run; here each seed splits anew, so that intervals cover the luck of the split (our choice).
+
+    >>> held_out(np.array([0] * 5 + [1] * 10), 0.2, seed=0).sum()
+    np.int64(3)
+    """
+    held = np.zeros(len(domains), dtype=bool)
+    for domain in np.unique(domains):
+        mine = np.flatnonzero(domains == domain)
+        order = np.random.default_rng(derive(seed, "held out", int(domain))).permutation(mine)
+        held[order[: int(share * len(mine))]] = True
+    return held

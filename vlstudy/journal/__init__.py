@@ -6,11 +6,13 @@ Folder layout:
     journal.log       Optuna's journal: every suggestion, measurement and verdict
     driver.lock       held by the process that writes
     trials/           one checkpoint per unfinished trial
+    evidence/         arrays of each arm's first confirmation, which the report draws
     report.html
 """
 
 from pathlib import Path
 
+from vlstudy.journal.arrays import evidence
 from vlstudy.journal.folder import exists, folder_of
 from vlstudy.journal.records import ArmHeader, ConfirmRecord, Header, StudyRecord, TrialRecord, Verdict
 
@@ -33,6 +35,7 @@ __all__ = [
     "StudyRecord",
     "TrialRecord",
     "Verdict",
+    "evidence",
     "exists",
     "folder_of",
     "read",

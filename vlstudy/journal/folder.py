@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from vlstudy.errors import JournalError
 from vlstudy.journal.records import ArmHeader, Header
 
-HEADER, STUDY, JOURNAL, LOCK, TRIALS = "study.json", "study.yaml", "journal.log", "driver.lock", "trials"
+HEADER, STUDY, JOURNAL, LOCK = "study.json", "study.yaml", "journal.log", "driver.lock"
+TRIALS, EVIDENCE = "trials", "evidence"
 
 
 class Named(Protocol):
@@ -49,14 +50,19 @@ def exists(folder: Path) -> bool:
 
 def checkpoint_of(folder: Path, arm: str, name: str) -> Path:
     """The checkpoint file of one training of an arm; arms whose slugs are equal do not share it."""
-    return folder / TRIALS / f"{slug(arm)}-{hashlib.sha256(arm.encode()).hexdigest()[:6]}-{name}.pt"
+    return folder / TRIALS / f"{_segment(arm)}-{name}.pt"
+
+
+def evidence_of(folder: Path, arm: str) -> Path:
+    """The file of the arrays that an arm's first confirmation left."""
+    return folder / EVIDENCE / f"{_segment(arm)}.npz"
 
 
 def write_header(folder: Path, header: Header, text: str) -> None:
     """Puts `study.yaml` and then `study.json` into the folder, each whole or not at all."""
     (folder / TRIALS).mkdir(parents=True, exist_ok=True)
-    _write(folder / STUDY, text)
-    _write(folder / HEADER, json.dumps(asdict(header), indent=1))
+    write(folder / STUDY, text.encode())
+    write(folder / HEADER, json.dumps(asdict(header), indent=1).encode())
 
 
 def read_header(folder: Path) -> Header:
@@ -75,16 +81,11 @@ def read_header(folder: Path) -> Header:
         raise JournalError(f"{folder / HEADER} cannot be read ({error}). Move it away to start anew.") from error
 
 
-def _arm_from_json(value: Mapping[str, Any]) -> ArmHeader:
-    axes = {name: tuple(values) for name, values in value["axes"].items()}
-    return ArmHeader(**{**value, "axes": axes, "choices": tuple(value["choices"])})
-
-
-def _write(path: Path, text: str) -> None:
-    """Durable before it gets its name, so that no crash leaves half a file under it."""
+def write(path: Path, content: bytes) -> None:
+    """Puts a file there that is durable before it gets its name, so that no crash leaves half of it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.chmod(name, 0o644)  # mkstemp gives 0600, which hides a shared folder's study from colleagues
@@ -94,3 +95,13 @@ def _write(path: Path, text: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _arm_from_json(value: Mapping[str, Any]) -> ArmHeader:
+    axes = {name: tuple(values) for name, values in value["axes"].items()}
+    return ArmHeader(**{**value, "axes": axes, "choices": tuple(value["choices"])})
+
+
+def _segment(arm: str) -> str:
+    """The arm as a path segment of its own: arms whose slugs are equal differ in it."""
+    return f"{slug(arm)}-{hashlib.sha256(arm.encode()).hexdigest()[:6]}"

@@ -22,6 +22,10 @@ class ArmHeader:
         choices: sentences on what is our choice and not the paper's.
         source: where the method was published.
         trials: how many the search wants.
+        family: the arm's name in the file, which the arms of all conditions share; "" means its name.
+        condition: knob of the data -> value, where the study asks for each of several.
+        on: the family of the arm that this one is trained on; "" for the backbone.
+        data: the source's knobs, where they differ from the study's.
     """
 
     name: str
@@ -35,6 +39,10 @@ class ArmHeader:
     choices: tuple[str, ...]
     source: str
     trials: int
+    family: str = ""
+    condition: Mapping[str, Any] = field(default_factory=dict)
+    on: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +52,7 @@ class Header:
     Attributes:
         objective: metric with its split (`val/accuracy`); direction and unit come from the metric's table.
         unit: `fraction` is shown as a percentage by the formatter alone.
+        data: `source` and its knobs under the first condition.
         provenance: label -> value in reading order: versions, host, git state, data and weights digests, seeds...
     """
 
@@ -61,6 +70,7 @@ class Header:
     data: Mapping[str, Any]
     backbone: Mapping[str, Any]
     provenance: Mapping[str, str]
+    tested: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +80,7 @@ class TrialRecord:
     Attributes:
         number: its number within its arm.
         reason: why it was pruned or failed, in words; "" otherwise.
-        settings: searched dotted knob -> value.
+        settings: searched dotted knob -> value; under `on.` those of the trial that it is trained on, and its number.
         measurements: in the order of their steps.
         started, finished: seconds since the epoch; None while not known.
     """

@@ -8,14 +8,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vlstudy.data.sets import DevSplits
+from vlstudy.data.sets import DevSplits, FeatureSet
 from vlstudy.knobs import knob
-from vlstudy.methods.protocol import Batch
+from vlstudy.methods.protocol import Batch, Method
 from vlstudy.nets import FeatureAdapter
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipAdapter:
+class ClipAdapter(Method):
     """f' = normalise(ratio * A(f) + (1 - ratio) * f), logits = logit_scale * f' Z^T, trained by cross-entropy.
 
     Differs from the paper: the optimiser is the study's (AdamW) for every method, so that budgets compare.
@@ -31,6 +31,8 @@ class ClipAdapter:
         "only its image branch is used.",
     )
 
+    carries: ClassVar[bool] = True
+
     ratio: float = knob(0.2, "share of the adapted feature in the mixture", low=0.0, high=1.0)
     reduction: int = knob(4, "how many times narrower the bottleneck is than the features", low=1, high=64)
 
@@ -40,16 +42,16 @@ class ClipAdapter:
 
     def loss_terms(self, model: nn.Module, batch: Batch, rng: np.random.Generator) -> dict[str, Float[Tensor, ""]]:
         """Cross-entropy of the adapted features, in nats."""
-        scores = batch.logit_scale * self._adapt(model, batch.image_features) @ batch.text_features.T
+        scores = batch.classes.logit_scale * self._adapt(model, batch.image_features) @ batch.classes.text_features.T
         return {"cross_entropy": functional.cross_entropy(scores, batch.labels)}
 
-    def points(self) -> tuple[dict[str, float], ...]:
-        """One point: no inference axis."""
-        return ({},)
+    def image_features(self, model: nn.Module, images: FeatureSet) -> Float[Tensor, "n d"]:
+        """The adapted features."""
+        return self._adapt(model, images.image_features)
 
-    def logits(self, model: nn.Module, image_features: Float[Tensor, "n d"], dev: DevSplits) -> Float[Tensor, "1 n c"]:
-        """Scaled cosines of the adapted features."""
-        return (dev.logit_scale * self._adapt(model, image_features) @ dev.text_features.T)[None]
+    def view_features(self, model: nn.Module, images: FeatureSet) -> Float[Tensor, "n v d"]:
+        """The adapted features of the views."""
+        return self._adapt(model, images.views)
 
-    def _adapt(self, model: nn.Module, features: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    def _adapt(self, model: nn.Module, features: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
         return functional.normalize(self.ratio * model(features) + (1 - self.ratio) * features, dim=-1)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vlstudy import losses
-from vlstudy.data.sets import DevSplits
+from vlstudy.data.sets import Classes, DevSplits, FeatureSet
 from vlstudy.knobs import knob
-from vlstudy.methods.protocol import Batch
+from vlstudy.methods.protocol import Batch, Method
 from vlstudy.nets import VelocityNet
 from vlstudy.solvers import trajectory
 
@@ -21,7 +21,7 @@ PATHS = ("none", "bridge", "bridge_endpoint", "interpolant")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fma:
+class Fma(Method):
     """Flow matching alignment.
 
         x_t = (1 - t) x_0 + t z;   loss = mean_b w(t) ||u(x_hat, t) - target||^2
@@ -47,6 +47,8 @@ class Fma:
         "FMA: the learning rate ramps up cleanly unless `train.lr_schedule` is `released`; the number of cached "
         "augmented views is our choice, and sources without images train on fixed features.",
     )
+
+    stacks: ClassVar[bool] = True
 
     blocks: int = knob(6, "residual blocks of the velocity net; paper 6, released code 12", low=1, high=24)
     path: str = knob("none", "noise on the path; none is the released default, bridge the paper's", choices=PATHS)
@@ -85,7 +87,7 @@ class Fma:
         """
         x_0, device = batch.image_features, batch.image_features.device
         uniform = torch.from_numpy(rng.random((len(x_0), 1), dtype=np.float32)).to(device)
-        z = batch.text_features[self._partners(batch, rng)]
+        z = batch.classes.text_features[self._partners(batch, rng)]
         scale = {"bridge": self.noise, "bridge_endpoint": self.noise, "interpolant": self.gamma}.get(self.path, 0.0)
         if scale == 0:
             point, target, weight = losses.straight(x_0, z, uniform)
@@ -103,11 +105,11 @@ class Fma:
             return ({},)
         return tuple({"solver_steps": float(steps)} for steps in self._axis())
 
-    def logits(self, model: nn.Module, image_features: Float[Tensor, "n d"], dev: DevSplits) -> Float[Tensor, "k n c"]:
+    def logits(self, model: nn.Module, images: FeatureSet, classes: Classes) -> Float[Tensor, "k n c"]:
         """Scaled cosines after each M of one trajectory, or the log of the averaged probabilities."""
         wanted = self.readout_steps if self.readout == "prob_average" else self._axis()
-        path = trajectory(model, image_features, h=self.step_size, steps=max(wanted), solver=self.solver)
-        scores = torch.stack(list(_scores(path, set(wanted), dev)))
+        path = trajectory(model, images.image_features, h=self.step_size, steps=max(wanted), solver=self.solver)
+        scores = torch.stack(list(_scores(path, set(wanted), classes)))
         if self.readout == "prob_average":
             return scores.softmax(dim=-1).mean(dim=0, keepdim=True).log()
         return scores
@@ -119,11 +121,11 @@ class Fma:
     def _partners(self, batch: Batch, rng: np.random.Generator) -> Tensor:
         if self.coupling == "class":
             return batch.labels
-        drawn = rng.integers(len(batch.text_features), size=len(batch.labels))
+        drawn = rng.integers(len(batch.classes.names), size=len(batch.labels))
         return torch.from_numpy(drawn).to(batch.labels.device)
 
 
-def _scores(path: Iterator[Tensor], wanted: set[int], dev: DevSplits) -> Iterator[Float[Tensor, "n c"]]:
+def _scores(path: Iterator[Tensor], wanted: set[int], classes: Classes) -> Iterator[Float[Tensor, "n c"]]:
     for step, x in enumerate(path):
         if step in wanted:
-            yield dev.logit_scale * functional.normalize(x, dim=-1) @ dev.text_features.T
+            yield classes.logit_scale * functional.normalize(x, dim=-1) @ classes.text_features.T

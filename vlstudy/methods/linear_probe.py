@@ -9,13 +9,13 @@ from jaxtyping import Float
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from vlstudy.data.sets import DevSplits
+from vlstudy.data.sets import Classes, DevSplits, FeatureSet
 from vlstudy.knobs import knob
-from vlstudy.methods.protocol import Batch
+from vlstudy.methods.protocol import Batch, Method
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearProbe:
+class LinearProbe(Method):
     """logits = W f + b, the minimiser of 1/2 ||W||^2 + c * sum of cross-entropies, found by L-BFGS.
 
     Differs from the paper: CLIP sweeps c in a grid on validation; here c is a knob that the search chooses.
@@ -30,6 +30,8 @@ class LinearProbe:
         "The linear probe sees the plain view of each image; augmented views are not added as further images.",
     )
 
+    closed: ClassVar[bool] = True
+
     c: float = knob(10.0, "inverse strength of the L2 penalty, per summed cross-entropy", low=1e-6, high=1e6)
     max_iterations: int = knob(1000, "most iterations of L-BFGS", low=1, high=100_000)
 
@@ -37,7 +39,7 @@ class LinearProbe:
         """The fitted linear layer; classes without a training image get weight 0 and a bias of -inf."""
         features, labels = dev.train.image_features.cpu().double().numpy(), dev.train.labels.cpu().numpy()
         fitted = LogisticRegression(C=self.c, max_iter=self.max_iterations).fit(features, labels)
-        layer = nn.Linear(features.shape[1], len(dev.classnames)).requires_grad_(False)
+        layer = nn.Linear(features.shape[1], len(dev.classes.names)).requires_grad_(False)
         layer.weight.zero_()
         layer.bias.fill_(-torch.inf)
         weight, bias = fitted.coef_, fitted.intercept_
@@ -52,11 +54,7 @@ class LinearProbe:
         """No terms: `build` gives the final model."""
         return {}
 
-    def points(self) -> tuple[dict[str, float], ...]:
-        """One point: no inference axis."""
-        return ({},)
-
-    def logits(self, model: nn.Module, image_features: Float[Tensor, "n d"], dev: DevSplits) -> Float[Tensor, "1 n c"]:
+    def logits(self, model: nn.Module, images: FeatureSet, classes: Classes) -> Float[Tensor, "1 n c"]:
         """W f + b."""
-        scores: Tensor = model(image_features)
+        scores: Tensor = model(images.image_features)
         return scores[None]

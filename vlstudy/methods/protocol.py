@@ -4,20 +4,26 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from vlstudy.data.sets import DevSplits
+from vlstudy.data.sets import Classes, DevSplits, FeatureSet
+from vlstudy.methods.towers import ImageTower
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """b images and the texts of all classes."""
+    """b images and the classes that are trained on.
+
+    Attributes:
+        image_features: frozen features of the plain or an augmented view.
+        pictures: random crops of the pictures, on the CPU, for methods that train on them; None for others.
+    """
 
     image_features: Float[Tensor, "b d"]
     labels: Int[Tensor, " b"]
-    text_features: Float[Tensor, "c d"]
-    logit_scale: float
+    classes: Classes
+    pictures: UInt8[Tensor, "b s s 3"] | None = None
 
 
 class Method(Protocol):
@@ -29,6 +35,12 @@ class Method(Protocol):
         baseline: True if it is what others are compared with.
         terms: the names of its loss terms; () if `build` already gives the final model.
         choices: what is our choice and not the paper's, for the report's "what this does not show".
+        towers: True if it needs the backbone itself, so that a source of features alone does not do.
+        pixels: True if it trains on pictures.
+        closed: True if it cannot score classes that it was not trained on.
+        carries: True if another method can be trained on its image and text features.
+        attends: knobs that count blocks of an image tower whose attention is read; () if none is.
+        stacks: True if it can be trained on the features of a method that carries.
     """
 
     summary: ClassVar[str]
@@ -36,19 +48,53 @@ class Method(Protocol):
     baseline: ClassVar[bool]
     terms: ClassVar[tuple[str, ...]]
     choices: ClassVar[tuple[str, ...]]
+    towers: ClassVar[bool] = False
+    pixels: ClassVar[bool] = False
+    closed: ClassVar[bool] = False
+    carries: ClassVar[bool] = False
+    stacks: ClassVar[bool] = False
+    attends: ClassVar[tuple[str, ...]] = ()
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def build(self, dev: DevSplits) -> nn.Module:
         """The model before training; its parameters with `requires_grad` are what the loop updates.
 
-        The loop seeds torch's global generator around this call.
+        Checkpoints hold those parameters and all buffers; everything else must come out of `build` again. The loop
+        seeds torch's global generator around this call.
         """
 
     def loss_terms(self, model: nn.Module, batch: Batch, rng: np.random.Generator) -> dict[str, Float[Tensor, ""]]:
         """One scalar per name of `terms`."""
 
+    def after_step(self, model: nn.Module, step: int, total: int) -> None:
+        """What follows optimiser step `step` (0-based) of `total`, such as an average of weights."""
+        return None  # not abstract: most methods have nothing to do
+
     def points(self) -> tuple[dict[str, float], ...]:
         """The points of the inference axes, in the order in which ties are broken; ({},) if there are none."""
+        return ({},)
 
-    def logits(self, model: nn.Module, image_features: Float[Tensor, "n d"], dev: DevSplits) -> Float[Tensor, "k n c"]:
+    def logits(self, model: nn.Module, images: FeatureSet, classes: Classes) -> Float[Tensor, "k n c"]:
         """Class scores at each of the k points; softmax over the last axis gives probabilities."""
+        cosines = self.image_features(model, images) @ self.text_features(model, classes).T
+        return (classes.logit_scale * cosines)[None]
+
+    def image_features(self, model: nn.Module, images: FeatureSet) -> Float[Tensor, "n d"]:
+        """Unit features of the images as the trained model sees them."""
+        return images.image_features
+
+    def view_features(self, model: nn.Module, images: FeatureSet) -> Float[Tensor, "n v d"]:
+        """Unit features of the augmented views, for a method that is trained on top."""
+        return images.views
+
+    def text_features(self, model: nn.Module, classes: Classes) -> Float[Tensor, "c d"]:
+        """Unit features of the classes' texts as the trained model sees them."""
+        return classes.text_features
+
+    def image_tower(self, model: nn.Module) -> ImageTower | None:
+        """The image tower inside the model, to look at its attention; None where the method has none."""
+        return None
+
+    def evidence(self, model: nn.Module, dev: DevSplits) -> dict[str, np.ndarray]:
+        """Arrays that the report draws, such as a smoothing matrix."""
+        return {}

@@ -8,11 +8,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vlstudy.data.sets import DevSplits
-from vlstudy.methods.protocol import Batch
+from vlstudy.methods.protocol import Batch, Method
+from vlstudy.methods.towers import ImageTower, backbone_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZeroShot:
+class ZeroShot(Method):
     """logits = logit_scale * cos(image_features, text_features of each class).
 
     Source: CLIP (arXiv 2103.00020), section 3.1.
@@ -23,19 +24,16 @@ class ZeroShot:
     baseline: ClassVar[bool] = True
     terms: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[tuple[str, ...]] = ()
+    carries: ClassVar[bool] = True
 
     def build(self, dev: DevSplits) -> nn.Module:
-        """A module without parameters."""
-        return nn.Identity()
+        """The untouched image tower, to look at its attention; nothing where the source has features only."""
+        return nn.Identity() if dev.train.pixels is None else ImageTower(backbone_of(dev))
 
     def loss_terms(self, model: nn.Module, batch: Batch, rng: np.random.Generator) -> dict[str, Float[Tensor, ""]]:
         """No terms: there is nothing to train."""
         return {}
 
-    def points(self) -> tuple[dict[str, float], ...]:
-        """One point: no inference axis."""
-        return ({},)
-
-    def logits(self, model: nn.Module, image_features: Float[Tensor, "n d"], dev: DevSplits) -> Float[Tensor, "1 n c"]:
-        """Scaled cosines."""
-        return (dev.logit_scale * image_features @ dev.text_features.T)[None]
+    def image_tower(self, model: nn.Module) -> ImageTower | None:
+        """The untouched one."""
+        return model if isinstance(model, ImageTower) else None

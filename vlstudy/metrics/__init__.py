@@ -1,8 +1,36 @@
 """The table of metrics: each knows its direction, unit and bounds."""
 
-from vlstudy.metrics.classification import ACCURACY, CROSS_ENTROPY, WORST_CLASS_ACCURACY
+from vlstudy.metrics.attention import ATTENTION_ON_OBJECT
+from vlstudy.metrics.calibration import EXPECTED_CALIBRATION_ERROR
+from vlstudy.metrics.classification import ACCURACY, CROSS_ENTROPY, MEAN_CLASS_ACCURACY, WORST_CLASS_ACCURACY
+from vlstudy.metrics.groups import BASE_ACCURACY, DOMAIN_ACCURACY, HARMONIC_MEAN, NEW_ACCURACY, WORST_DOMAIN_ACCURACY
 from vlstudy.metrics.metric import Metric
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (ACCURACY, WORST_CLASS_ACCURACY, CROSS_ENTROPY)}
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        ACCURACY,
+        MEAN_CLASS_ACCURACY,
+        WORST_CLASS_ACCURACY,
+        CROSS_ENTROPY,
+        EXPECTED_CALIBRATION_ERROR,
+        BASE_ACCURACY,
+        NEW_ACCURACY,
+        HARMONIC_MEAN,
+        DOMAIN_ACCURACY,
+        WORST_DOMAIN_ACCURACY,
+        ATTENTION_ON_OBJECT,
+    )
+}
 
-__all__ = ["METRICS", "Metric"]
+
+def named(name: str) -> Metric:
+    """The metric of a measured name, with or without its split and group.
+
+    >>> named("test/accuracy@sketch").name
+    'accuracy'
+    """
+    return METRICS[name.rpartition("/")[2].partition("@")[0]]
+
+
+__all__ = ["METRICS", "Metric", "named"]

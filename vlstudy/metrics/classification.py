@@ -32,6 +32,18 @@ def worst_class_accuracy(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]
     return min(float(right[labels == label].double().mean()) for label in set(labels.tolist()))
 
 
+def mean_class_accuracy(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> float:
+    """Mean over classes of each class's accuracy, in [0, 1]; classes without images do not count.
+
+    >>> import torch
+    >>> mean_class_accuracy(torch.tensor([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]]), torch.tensor([0, 0, 1]))
+    0.5
+    """
+    right = logits.argmax(dim=-1) == labels
+    found = [float(right[labels == label].double().mean()) for label in set(labels.tolist())]
+    return sum(found) / len(found)
+
+
 def cross_entropy(logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> float:
     """Mean of -log softmax(logits)[label], in nats.
 
@@ -52,6 +64,16 @@ ACCURACY = Metric(
     meaning="fraction of images whose highest score is their class's (top-1)",
     source="standard",
     compute=accuracy,
+)
+MEAN_CLASS_ACCURACY = Metric(
+    name="mean_class_accuracy",
+    direction="maximize",
+    unit="fraction",
+    low=0.0,
+    high=1.0,
+    meaning="mean of the classes' accuracies, each class counting alike",
+    source="standard",
+    compute=mean_class_accuracy,
 )
 WORST_CLASS_ACCURACY = Metric(
     name="worst_class_accuracy",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxtyping import Float, Int
     from torch import Tensor
 
@@ -21,7 +23,9 @@ class Metric:
         low, high: its bounds; None where it has none.
         meaning: one sentence.
         source: where it was defined.
-        compute: (logits [n c], labels [n]) -> the number.
+        compute: (logits [n c], labels [n]) -> the number; None if it is made of other numbers.
+        combine: accuracy of each group of test images -> the number, or None where those groups are not there.
+        split: `both`, or `test` if validation has no such number, so that nothing can be chosen by it.
     """
 
     name: str
@@ -31,4 +35,6 @@ class Metric:
     high: float | None
     meaning: str
     source: str
-    compute: Callable[[Float[Tensor, "n c"], Int[Tensor, " n"]], float]
+    compute: Callable[[Float[Tensor, "n c"], Int[Tensor, " n"]], float] | None = None
+    combine: Callable[[Mapping[str, float]], float | None] | None = None
+    split: Literal["both", "test"] = "both"

@@ -1,73 +1,130 @@
-"""The answer to the study's question, in a sentence an arm."""
+"""The answer to the study's question: who beats the strongest baseline, within each condition."""
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlstudy.journal import ArmHeader, StudyRecord
+from vlstudy.journal import StudyRecord
 from vlstudy.report import formatting
-from vlstudy.report.reading import VERDICTS, strongest_baseline, test_metric, tested
-from vlstudy.report.statistics import Interval, interval, paired
+from vlstudy.report.comparing import Comparison, comparisons
+from vlstudy.report.reading import (
+    Condition,
+    conditions,
+    family,
+    state,
+    test_metric,
+    tested,
+)
+from vlstudy.report.statistics import Interval, interval
+
+MANY = 4  # sentences; with more, each family of arms has one that goes through its conditions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sentence:
-    """A verdict (`Yes`, `No`, `Cannot tell`, `Not answered yet`) and what it rests on."""
+    """A verdict (`Yes`, `No`, `It depends`, `Cannot tell`, `Not answered yet`) and what it rests on."""
 
     verdict: str
     text: str
 
 
+_TO = {"beats": "over", "falls behind": "below", "differs from": "against"}
+_VERDICTS = {"beats": "Yes", "falls behind": "No", "differs from": "Cannot tell", "": "Cannot tell"}
+
+
 def answer(record: StudyRecord) -> tuple[Sentence, ...]:
-    """One sentence for each arm that is not a baseline; one sentence in all where none can be compared."""
+    """A sentence for each arm that is not a baseline, or for each family of arms where those would be many."""
     if not any(tested(record, arm.name) for arm in record.header.arms):
         return (Sentence(verdict="Not answered yet", text=_waiting(record)),)
-    base, subjects = strongest_baseline(record), [arm for arm in record.header.arms if not arm.baseline]
-    if base is None or not subjects:
-        lack = "no baseline was measured on test" if base is None else "every arm is a baseline"
-        text = f"{lack}, so that there is nothing to compare. {_leader(record)}"
+    found = comparisons(record)
+    if not any(one.base for one in found):
+        lack = "no baseline was measured on test" if found else "every arm is a baseline"
+        lead = " ".join(filter(None, (_leader(record, one) for one in conditions(record))))
+        text = f"{lack}, so that there is nothing to compare. {lead}"
         return (Sentence(verdict="Cannot tell", text=text),)
-    return tuple(_against(record, arm, base) for arm in subjects)
+    if len(found) <= MANY or len(conditions(record)) == 1:
+        return tuple(_single(record, one) for one in found)
+    names = dict.fromkeys(family(one.arm) for one in found)
+    return tuple(_together(record, name, [one for one in found if family(one.arm) == name]) for name in names)
 
 
 def reservations(record: StudyRecord) -> tuple[str, ...]:
     """What a reader must know to read the answer: metric, choice of baseline, several comparisons, missing seeds."""
-    header = record.header
+    header, several = record.header, len(conditions(record)) > 1
     better = "higher is better" if header.direction == "maximize" else "lower is better, and a gain counts as positive"
     lines = [f"Measured by {formatting.metric_name(test_metric(record))}; {better}."]
-    base, subjects = strongest_baseline(record), [arm for arm in header.arms if not arm.baseline]
-    if base and subjects:
-        if sum(arm.baseline and bool(tested(record, arm.name)) for arm in header.arms) > 1:
-            lines.append("The strongest baseline is the one with the best mean on test, which favours the baseline.")
-        if len(subjects) > 1:
-            lines.append(f"The {len(subjects)} intervals are not corrected for being {len(subjects)} comparisons.")
-    wanted, counts = len(header.confirm_seeds), {arm.name: len(tested(record, arm.name)) for arm in header.arms}
+    compared = [one for one in comparisons(record) if one.base]
+    if compared:
+        if several:
+            lines.append("Arms are compared within one condition only: the same data, the same seeds.")
+        if any(_rivals(record, condition) > 1 for condition in conditions(record)):
+            where = " of its condition" if several else ""
+            lines.append(
+                f"The strongest baseline{where} is the one with the best mean on test, which favours the baseline."
+            )
+        if len(compared) > 1:
+            lines.append(f"The {len(compared)} intervals are not corrected for being {len(compared)} comparisons.")
+    return (*lines, *_missing(record))
+
+
+def _missing(record: StudyRecord) -> list[str]:
+    wanted = len(record.header.confirm_seeds)
+    counts = {arm.name: len(tested(record, arm.name)) for arm in record.header.arms}
     short = [f"{arm} {count}" for arm, count in counts.items() if count < wanted]
-    if any(counts.values()) and short:
-        lines.append(f"Not every arm has all {wanted} confirmation seeds: {', '.join(short)}.")
-    return tuple(lines)
+    if not any(counts.values()) or not short:
+        return []
+    rest = f" and {len(short) - 8} more" if len(short) > 8 else ""
+    return [f"Not every arm has all {wanted} confirmation seeds: {', '.join(short[:8])}{rest}."]
 
 
-def _against(record: StudyRecord, arm: ArmHeader, base: str) -> Sentence:
-    values = tested(record, arm.name)
-    if not values:
-        return Sentence(verdict="Cannot tell", text=f"{arm.name} was not measured on test: {_state(record, arm.name)}.")
-    sign = 1 if record.header.direction == "maximize" else -1
-    floor = {seed: sign * value for seed, value in tested(record, base).items()}
-    gain = paired({seed: sign * value for seed, value in values.items()}, floor)
-    if gain is None:
-        return Sentence(verdict="Cannot tell", text=f"{arm.name} and {base} have no confirmation seed in common.")
-    return _judged(record, arm.name, base, gain)
+def _rivals(record: StudyRecord, condition: Condition) -> int:
+    return sum(arm.baseline and bool(tested(record, arm.name)) for arm in condition.arms)
 
 
-def _judged(record: StudyRecord, arm: str, base: str, gain: Interval) -> Sentence:
-    unit, rival = record.header.unit, f"the strongest baseline, {base},"
-    size, ground = formatting.difference(gain.mean, unit), _ground(record, gain)
-    if gain.low is not None and gain.low > 0:
-        return Sentence(verdict="Yes", text=f"{arm} beats {rival} by {size} ({ground}).")
-    if gain.high is not None and gain.high < 0:
-        return Sentence(verdict="No", text=f"{arm} falls behind {rival} by {size} ({ground}).")
+def _single(record: StudyRecord, one: Comparison) -> Sentence:
+    """A sentence on one arm; its condition stands in front where there are several."""
+    verdict, name = _VERDICTS[one.outcome], family(one.arm)
+    place = f"at {one.condition}, " if one.condition else ""
+    if one.gain is None:
+        return Sentence(verdict=verdict, text=f"{place}{name} {one.lack}.")
+    rival, size = f"the strongest baseline, {one.base},", _size(record, one, one.gain)
+    return Sentence(
+        verdict=verdict, text=f"{place}{name} {one.outcome} {rival} by {size} ({_ground(record, one.gain)})."
+    )
+
+
+def _together(record: StudyRecord, name: str, found: Sequence[Comparison]) -> Sentence:
+    """A sentence on a family of arms: where it wins, loses, and where neither can be told, each with its interval."""
+    verdicts = {_VERDICTS[one.outcome] for one in found}
+    verdict = verdicts.pop() if len(verdicts) == 1 else "It depends"
+    rival = "the strongest baseline of the same condition"
+    heads = {
+        "beats": (f"beats {rival}", ""),
+        "falls behind": (f"falls behind {rival}", "falls behind"),
+        "differs from": (f"cannot be told from {rival}", "cannot be told apart"),
+    }
+    parts = list[str]()
+    for outcome, (first, later) in heads.items():
+        places = [_place(record, one, one.gain) for one in found if one.outcome == outcome and one.gain]
+        if places:
+            parts.append(f"{later if parts else first} at {', at '.join(places)}")
+    parts += [f"{one.lack} at {one.condition}" for one in found if one.gain is None]
+    return Sentence(verdict=verdict, text=f"{name} {'. It '.join(parts)}.")
+
+
+def _place(record: StudyRecord, one: Comparison, gain: Interval) -> str:
+    unit = record.header.unit
+    if gain.low is None or gain.high is None:
+        ground = f"n = {gain.n} seed"
+    else:
+        ground = f"{formatting.bounds(gain.low, gain.high, unit)}, n = {gain.n}"
+    return f"{one.condition} ({_size(record, one, gain)} {_TO[one.outcome]} {one.base}, {ground})"
+
+
+def _size(record: StudyRecord, one: Comparison, gain: Interval) -> str:
+    """Without a sign where the verb tells it."""
+    size = formatting.difference(gain.mean, record.header.unit)
     sign = "+" if gain.mean > 0 else formatting.MINUS if gain.mean < 0 else ""
-    return Sentence(verdict="Cannot tell", text=f"{arm} differs from {rival} by {sign}{size} ({ground}).")
+    return f"{sign}{size}" if one.outcome == "differs from" else size
 
 
 def _ground(record: StudyRecord, gain: Interval) -> str:
@@ -76,13 +133,16 @@ def _ground(record: StudyRecord, gain: Interval) -> str:
     return f"95 % interval {formatting.bounds(gain.low, gain.high, record.header.unit)}, n = {gain.n} paired seeds"
 
 
-def _leader(record: StudyRecord) -> str:
+def _leader(record: StudyRecord, condition: Condition) -> str:
+    """The best mean of a condition; "" where nothing was measured."""
     sign = 1 if record.header.direction == "maximize" else -1
-    found = {arm.name: list(tested(record, arm.name).values()) for arm in record.header.arms}
+    found = {family(arm): list(tested(record, arm.name).values()) for arm in condition.arms}
     means = {arm: interval(values) for arm, values in found.items() if values}
+    if not means:
+        return ""
     best = max(means, key=lambda arm: sign * means[arm].mean)
-    mean, unit = means[best], record.header.unit
-    text, count = f"The best mean on test is {best}'s, {formatting.shown(mean.mean, unit)}", f"n = {mean.n}"
+    mean, unit, place = means[best], record.header.unit, f" at {condition.label}" if condition.label else ""
+    text, count = f"The best mean on test{place} is {best}'s, {formatting.shown(mean.mean, unit)}", f"n = {mean.n}"
     if mean.low is None or mean.high is None:
         return f"{text} ({count})."
     return f"{text} (95 % interval {formatting.bounds(mean.low, mean.high, unit)}, {count})."
@@ -91,15 +151,6 @@ def _leader(record: StudyRecord) -> str:
 def _waiting(record: StudyRecord) -> str:
     if not record.trials:
         return "no trial has begun."
-    states = [f"{arm.name}: {_state(record, arm.name)}" for arm in record.header.arms]
-    return f"no arm has been measured on the test split. {'; '.join(states)}."
-
-
-def _state(record: StudyRecord, arm: str) -> str:
-    """How far the arm's search is, with the reason that its failed trials share most."""
-    trials = [trial for trial in record.trials if trial.arm == arm]
-    counts = Counter(trial.verdict for trial in trials)
-    spoken = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
-    reasons = Counter(trial.reason for trial in trials if trial.verdict == "failed" and trial.reason)
-    why = f" ({reasons.most_common(1)[0][0].rstrip('.')})" if reasons and not counts["complete"] else ""
-    return f"{spoken}{why}" if spoken else "no trial yet"
+    states = [f"{arm.name}: {state(record, arm.name)}" for arm in record.header.arms]
+    rest = f"; and {len(states) - 8} arms more" if len(states) > 8 else ""
+    return f"no arm has been measured on the test split. {'; '.join(states[:8])}{rest}."

@@ -91,6 +91,15 @@ def bounds(low: float, high: float, unit: str) -> str:
     return f"{_places(low, unit)} to {_places(high, unit)}"
 
 
+def change(value: float, unit: str) -> str:
+    """A difference with its sign, without unit.
+
+    >>> change(0.0304, "fraction"), change(-0.26, "nats"), change(0.0, "fraction")
+    ('+3.0', '−0.26', '0.0')
+    """
+    return f"+{_places(value, unit)}" if value > 0 else _places(value, unit)
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as a person would say them.
 

@@ -13,11 +13,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from vlstudy.journal import StudyRecord
+from vlstudy.journal import ArmHeader, StudyRecord
 from vlstudy.report import formatting
 from vlstudy.report.answer import answer, reservations
-from vlstudy.report.figures import FIGURES, Figure, Unavailable
-from vlstudy.report.reading import VERDICTS
+from vlstudy.report.figures import FIGURES, Figure, NotApplicable, Unavailable
+from vlstudy.report.limits import limits
+from vlstudy.report.published import published
+from vlstudy.report.reading import VERDICTS, families, family
+from vlstudy.report.style import PALETTE
 from vlstudy.report.svg import drawn
 from vlstudy.report.table import Table, table, trials, twin, winners
 
@@ -44,10 +47,14 @@ def render(record: StudyRecord) -> str:
         objective=formatting.metric_name(record.header.objective),
         answers=answer(record),
         reservations=reservations(record),
-        figures=[_shown(name, figure, record) for name, figure in FIGURES.items()],
+        figures=[shown for name, figure in FIGURES.items() if (shown := _shown(name, figure, record))],
+        published=published(record),
+        arms=_arms(record),
+        places={name: place % len(PALETTE) + 1 for place, name in enumerate(families(record))},
         winners=winners(record),
         trials=trials(record),
         counts=_counts(record),
+        limits=limits(record),
         choices=list(dict.fromkeys(choice for arm in record.header.arms for choice in arm.choices)),
         provenance=_provenance(record),
         settings=formatting.settings,
@@ -93,15 +100,24 @@ def _coded(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # the tags are ours, all else is escaped
 
 
-def _shown(name: str, figure: Figure, record: StudyRecord) -> Shown:
+def _shown(name: str, figure: Figure, record: StudyRecord) -> Shown | None:
+    """None for a figure that the study's question does not call for."""
     title = figure.title(record)
     try:
         frame = figure.numbers(record)
+    except NotApplicable:
+        return None
     except Unavailable as reason:
         return Shown(name=name, title=title, caption=str(reason))
     caption = figure.caption(record, frame)
     svg = Markup(drawn(name, f"Figure: {title}", lambda: figure.draw(record, frame)))  # escaped where it is drawn
     return Shown(name=name, title=title, caption=caption, svg=svg, table=twin(frame))
+
+
+def _arms(record: StudyRecord) -> list[tuple[ArmHeader, list[str]]]:
+    """The first arm of each family, which stands for all, and the conditions that it was asked in."""
+    mine = [[arm for arm in record.header.arms if family(arm) == name] for name in families(record)]
+    return [(own[0], [formatting.settings(arm.condition) for arm in own if arm.condition]) for own in mine]
 
 
 def _counts(record: StudyRecord) -> str:
@@ -111,12 +127,16 @@ def _counts(record: StudyRecord) -> str:
 
 
 def _provenance(record: StudyRecord) -> Table:
-    header = record.header
+    header, varied = record.header, dict[str, dict[Any, None]]()
+    for arm in header.arms:
+        for name, value in arm.condition.items():
+            varied.setdefault(name, {})[value] = None
     asked = {
         "study": header.study,
         "study digest": header.digest,
         "objective": f"{header.objective}, {header.direction}",
-        "data asked for": formatting.settings(header.data),
+        "data asked for": formatting.settings({name: header.data[name] for name in header.data if name not in varied}),
+        **{f"data varied, {name}": ", ".join(map(formatting.setting, values)) for name, values in varied.items()},
         "backbone asked for": formatting.settings(header.backbone),
         "search": formatting.settings(header.search),
         "pruner": formatting.settings(header.pruner),

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from vlstudy.journal import ConfirmRecord, StudyRecord
+from vlstudy.journal import ArmHeader, ConfirmRecord, StudyRecord
 from vlstudy.report import formatting
-from vlstudy.report.reading import confirmed, test_metric, validated
-from vlstudy.report.statistics import interval
+from vlstudy.report.reading import confirmed, family, test_metric, validated
+from vlstudy.report.statistics import Interval, interval
 
 
 @dataclass(frozen=True)
@@ -85,20 +85,37 @@ def winners(record: StudyRecord) -> Table:
         for item in sorted(own, key=lambda item: (item.trial not in counts, item.rank, item.trial)):
             found.setdefault((arm.name, item.trial), []).append(item)
     value, test = (f"{split} ({formatting.symbol(record.header.unit)})" for split in ("validation", "test"))
-    names = ("arm", "trial", value, test, "low", "high", "n", "setting", "chosen at inference")
-    return table(names, [_winner(record, items, value, test) for items in found.values()])
+    knobs = tuple(dict.fromkeys(knob for arm in record.header.arms for knob in arm.condition))
+    names = (
+        "arm",
+        *(f"data.{knob}" for knob in knobs),
+        "trial",
+        value,
+        test,
+        "low",
+        "high",
+        "n",
+        "setting",
+        "chosen at inference",
+    )
+    arms = {arm.name: arm for arm in record.header.arms}
+    return table(names, [_winner(record, arms[arm], items, value, test) for (arm, _), items in found.items()])
 
 
-def _winner(record: StudyRecord, items: Sequence[ConfirmRecord], value: str, test: str) -> dict[str, Any]:
+def _winner(
+    record: StudyRecord, arm: ArmHeader, items: Sequence[ConfirmRecord], value: str, test: str
+) -> dict[str, Any]:
     """One setting: what it is, what the search saw of it, and the mean over its seeds with the 95 % interval."""
     first, factor = items[0], formatting.scale(record.header.unit)
     seen = [
         validated(record, trial) for trial in record.trials if (trial.arm, trial.number) == (first.arm, first.trial)
     ]
-    mean = interval([item.metrics[test_metric(record)] for item in items])
+    measured = [item.metrics[test_metric(record)] for item in items if test_metric(record) in item.metrics]
+    mean = interval(measured) if measured else Interval(mean=math.nan, low=None, high=None, n=0)
     ends = {value: next(iter(seen), None), test: mean.mean, "low": mean.low, "high": mean.high}
     return {
-        "arm": first.arm,
+        "arm": family(arm) if arm.condition else arm.name,
+        **{f"data.{knob}": _knob(item) for knob, item in arm.condition.items()},
         "trial": first.trial,
         "setting": formatting.settings(first.settings) or "nothing searched",
         "chosen at inference": formatting.settings(first.axis),

@@ -1,11 +1,15 @@
 """A study as a value: what `reading` makes of a YAML file and everything after it consumes."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from vlstudy.knobs import knob
-from vlstudy.study.space import Dimension
+from vlstudy.study.space import Dimension, plain
+
+PLACES = ("path", "root", "masks")  # knobs of sources that name a file or a folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,10 @@ class Arm:
         fixed: dotted knob (`train.lr`, `method.blocks`, `schedule.x`) -> value for every trial of the arm.
         space: what the search varies and the inference axes it measures; sorted by name, so that the order of the
             file's keys does not change what is drawn.
+        on: the family of an earlier arm on whose trained features this one is trained; "" for the backbone's.
+        family: the name in the file, which the arms of all conditions share.
+        condition: knob of the data -> value, where the file asks for each of several.
+        data: the source under that condition; None only in a spec made by hand, whose arms share the study's.
     """
 
     name: str
@@ -31,6 +39,10 @@ class Arm:
     schedule: str = "fixed"
     fixed: Mapping[str, Any] = field(default_factory=dict)
     space: tuple[Dimension, ...] = ()
+    on: str = ""
+    family: str = ""
+    condition: Mapping[str, Any] = field(default_factory=dict)
+    data: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +93,7 @@ class StudySpec:
 
     Attributes:
         study: the name; any text, made safe before it becomes a folder.
-        data: an instance of one of `vlstudy.data.SOURCES`' dataclasses.
+        data: an instance of one of `vlstudy.data.SOURCES`' dataclasses; of the first condition if there are several.
         objective: metric with its split, such as `val/accuracy`; the metric knows its direction.
         text: the file as it was read, for provenance.
         path: where it was read from.
@@ -102,3 +114,36 @@ class StudySpec:
     text: str
     path: str
     digest: str
+
+    @property
+    def tested(self) -> str:
+        """The metric that the confirmation reports: the objective's on test, for base to new the harmonic mean."""
+        tasks = {getattr(self.data_of(arm), "task", "") for arm in self.arms}  # a source need not know tasks
+        if self.objective == "val/accuracy" and tasks == {"base_to_new"}:
+            return "test/harmonic_mean"
+        return self.objective.replace("val/", "test/", 1)
+
+    def data_of(self, arm: Arm) -> Any:
+        """The source that an arm is trained on."""
+        return self.data if arm.data is None else arm.data
+
+    def base_of(self, arm: Arm) -> Arm | None:
+        """The arm of the same condition on whose trained features this one is trained; None for the backbone's."""
+        same = (other for other in self.arms if other.family == arm.on and other.condition == arm.condition)
+        return next(same, None) if arm.on else None
+
+
+def label(condition: Mapping[str, Any]) -> str:
+    """A condition as it stands behind an arm's name.
+
+    >>> label({"shots": 4, "held_out": "sketch"})
+    '[shots=4, held_out=sketch]'
+    """
+    return f"[{', '.join(f'{name}={plain(value)}' for name, value in condition.items())}]"
+
+
+def located(source: Any, folder: Path) -> Any:
+    """The source with its relative paths starting at a folder; "" stays, as it means none."""
+    given = {name: getattr(source, name, "") for name in PLACES}
+    absolute = {name: os.path.abspath(folder / Path(path).expanduser()) for name, path in given.items() if path}
+    return replace(source, **absolute) if absolute else source

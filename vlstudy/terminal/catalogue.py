@@ -31,6 +31,16 @@ _SECTIONS: Mapping[str, type] = {
 }
 
 
+# a method's class attribute -> what it means for a study file
+_TRAITS: Mapping[str, str] = {
+    "towers": "Needs a source with pictures.",
+    "pixels": "Trains on pictures.",
+    "closed": "Cannot score classes that it was not trained on.",
+    "carries": "Other arms can be trained on its features.",
+    "stacks": "Can be trained on another arm: `on: ARM`.",
+}
+
+
 def show(name: str | None) -> None:
     """Prints the pages of a name, or of everything; a metric may be named as in a study file, `val/accuracy`.
 
@@ -38,7 +48,7 @@ def show(name: str | None) -> None:
         VlstudyError: nothing has that name.
     """
     pages = _pages()
-    wanted = [page for key, page in pages if name is None or key == name.removeprefix("val/")]
+    wanted = [page for key, page in pages if name is None or key == name.removeprefix("val/").removeprefix("test/")]
     if not wanted:
         raise VlstudyError(f"unknown name `{name}`. {suggest(str(name), dict(pages))}")
     for page in wanted:
@@ -66,6 +76,9 @@ def _method(name: str, kind: Any, out: Console) -> None:
     out.print(Text(f"method {name}", style="bold"), Text(kind.summary), sep=": ")
     terms = ", ".join(kind.terms) or "none, so that `train` does not apply"
     out.print(f"  Source: {kind.source}. Loss terms: {terms}.")
+    traits = [sentence for trait, sentence in _TRAITS.items() if getattr(kind, trait)]
+    if traits:
+        out.print(f"  {' '.join(traits)}")
     _knobs("method.", kind, out)
 
 
@@ -74,6 +87,8 @@ def _owner(part: str, name: str, kind: Any, out: Console) -> None:
     out.print(Text(title, style="bold"), Text(kind.summary), sep=": ")
     if governs := getattr(kind, "governs", ()):
         out.print(f"  Needs the loss terms: {', '.join(governs)}.")
+    if part == "data":
+        out.print(f"  {'Pictures' if kind.has_pixels else 'Features only'}. Any knob may be {{each: [..]}}.")
     _knobs(f"{part}.", kind, out)
 
 
@@ -84,6 +99,8 @@ def _train(out: Console) -> None:
 
 def _study(out: Console) -> None:
     out.print(Text("the other sections of a study file", style="bold"))
+    out.print("  With `data: {shots: {each: [1, 4]}}` every arm is searched and confirmed once per value.")
+    out.print("  An arm with `on: ARM` is trained on the features of that earlier arm's best trial.")
     drawn = _knob_table()
     for section, kind in _SECTIONS.items():
         for knob in knobs(kind).values():
@@ -92,9 +109,12 @@ def _study(out: Console) -> None:
 
 
 def _metric(name: str, metric: Metric, out: Console) -> None:
-    out.print(Text(f"metric val/{name}", style="bold"), Text(metric.meaning), sep=": ")
+    only = metric.split == "test"
+    out.print(Text(f"metric {'test' if only else 'val'}/{name}", style="bold"), Text(metric.meaning), sep=": ")
     bounds = f"{_end(metric.low, '-inf')} .. {_end(metric.high, 'inf')}"
     out.print(f"  {metric.direction}, {metric.unit}, {bounds}; source: {metric.source}.")
+    if only:
+        out.print("  Measured on test images only, so that it can be no objective.")
 
 
 def _knobs(prefix: str, kind: type, out: Console) -> None:
@@ -115,7 +135,8 @@ def _knob_table() -> Table:
 
 
 def _row(prefix: str, owner: type, knob: Knob) -> list[Text]:
-    default = "must be given" if knob.default == "" else plain(knob.default)
+    needed = knob.default == "" and knob.name in ("path", "root")
+    default = "must be given" if needed else plain(knob.default) or "none"
     meaning = f"{knob.meaning} (axis: one trial measures many values)" if knob.axis else knob.meaning
     return cells(prefix + knob.name, default, _range(owner, knob), meaning)
 

@@ -1,6 +1,6 @@
 """What `vlstudy plan` prints: the study as it would be launched."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -28,15 +28,19 @@ def show(spec: StudySpec, reports: Path) -> None:
         DataError: the source is missing or broken.
         BackboneError: the backbone is not known.
     """
-    images = spec.data.training_images()  # before anything is printed, so that missing data is all that is told
-    held = cached(spec.data, spec.backbone.model, spec.backbone.pretrained)
+    # before anything is printed, so that missing data is all that is told
+    images = {arm.name: spec.data_of(arm).training_images() for arm in spec.arms}
+    sources = {spec.data_of(arm): None for arm in spec.arms}
+    held = dict.fromkeys(
+        one for source in sources for one in cached(source, spec.backbone.model, spec.backbone.pretrained)
+    )
     out = console()
     out.print(Text(spec.study, style="bold"), Text(spec.question), sep=": ")
     folder = journal.folder_of(spec, reports)
     out.print(f"folder {folder}", "(begun: a launch goes on)" if journal.exists(folder) else "(new)", soft_wrap=True)
     out.print()
     out.print(_arms(spec, images))
-    for arm in spec.arms:
+    for arm in {arm.family: arm for arm in spec.arms}.values():  # conditions share their family's knobs
         if arm.fixed or arm.space:
             out.print()
             out.print(_knobs(arm))
@@ -47,27 +51,31 @@ def show(spec: StudySpec, reports: Path) -> None:
     _data(spec, held, out)
 
 
-def _arms(spec: StudySpec, images: int) -> RenderableType:
-    drawn = table("arm", "method", "trials", "steps a trial", "measurements", "points", title="Arms")
+def _arms(spec: StudySpec, images: Mapping[str, int]) -> RenderableType:
+    drawn = table("arm", "method", "images", "trials", "steps a trial", "measured", "points", title="Arms")
     for column in drawn.columns[2:]:
         column.justify = "right"
     for arm in spec.arms:
-        one, method = length(arm, images), arm.method if arm.schedule == "fixed" else f"{arm.method} x {arm.schedule}"
-        trials = str(wanted(arm, spec.search))
-        drawn.add_row(
-            *cells(arm.name, method, trials, _between(one.steps), _between(one.measurements), str(one.points))
-        )
+        one, trials = length(arm, images[arm.name]), str(wanted(arm, spec.search))
+        counts = (str(images[arm.name]), trials, _between(one.steps), _between(one.measurements), str(one.points))
+        drawn.add_row(*cells(arm.name, _method(arm), *counts))
     drawn.caption = Text(
-        f"A step is an optimiser step; a trial trains on {images} images. Points: values of the inference axes, "
-        "all measured each time."
+        "Images: that a trial trains on. A step is an optimiser step. Measured: how often. Points: values of the "
+        "inference axes, all measured each time."
     )
     drawn.caption_justify = "left"
     return drawn
 
 
+def _method(arm: Arm) -> str:
+    """The method, with its schedule and the arm that it is trained on where they are not the usual."""
+    schedule = "" if arm.schedule == "fixed" else f" x {arm.schedule}"
+    return f"{arm.method}{schedule}{f' on {arm.on}' if arm.on else ''}"
+
+
 def _knobs(arm: Arm) -> RenderableType:
     """Every knob that the arm names; the others have their defaults."""
-    drawn = table("knob", "value", "meaning", title=f"Knobs of {arm.name}")
+    drawn = table("knob", "value", "meaning", title=f"Knobs of {arm.family}")
     drawn.expand, drawn.columns[2].ratio = True, 1
     drawn.columns[0].no_wrap = True
     drawn.columns[1].max_width = 28  # a long list breaks into lines, and leaves 80 columns room for the meaning
@@ -96,7 +104,7 @@ def _how(spec: StudySpec, out: Console) -> None:
     drawn.add_row(*cells("search", f"{searched} trials, sampler {spec.search.sampler}, seed {spec.search.seed}"))
     drawn.add_row(*cells("pruner", _pruner(spec.pruner)))
     settings = "best setting" if spec.confirm.top == 1 else f"{spec.confirm.top} best settings"
-    fresh = f"trained anew on seeds {', '.join(map(str, seeds))} and measured on the test split"
+    fresh = f"trained anew on seeds {', '.join(map(str, seeds))} and measured on the test split as {spec.tested}"
     drawn.add_row(*cells("confirm", f"the {settings} of each arm, {fresh}"))
     drawn.add_row(*cells("resources", _resources(spec.resources)))
     minutes = spec.budget.minutes
@@ -123,7 +131,11 @@ def _resources(resources: ResourceSpec) -> str:
 def _data(spec: StudySpec, held: Iterable[tuple[str, Path, bool]], out: Console) -> None:
     """What the cache holds and what a launch must encode first."""
     name = next(name for name, kind in SOURCES.items() if type(spec.data) is kind)
-    given = ", ".join(f"{knob} {plain(getattr(spec.data, knob))}" for knob in knobs(type(spec.data)))
+    shown = {knob: plain(getattr(spec.data, knob)) for knob in knobs(type(spec.data))}
+    for knob in spec.arms[0].condition:
+        values = dict.fromkeys(plain(arm.condition[knob]) for arm in spec.arms)
+        shown[knob] = f"each of {', '.join(values)}"
+    given = ", ".join(f"{knob} {value}" for knob, value in shown.items() if value)
     towers = f", backbone {spec.backbone.model} {spec.backbone.pretrained or ''}".rstrip()
     out.print(Text("Data", style="bold italic"))
     out.print(f"{name}: {given}{towers if spec.data.uses_backbone else ''}", soft_wrap=True)

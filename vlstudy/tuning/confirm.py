@@ -1,6 +1,5 @@
 """The best settings of each arm on fresh seeds and the test split, once."""
 
-import json
 import math
 import time
 from collections import deque
@@ -9,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from vlstudy.journal import ConfirmRecord
+from vlstudy.journal.arrays import Arrays, write_evidence
 from vlstudy.journal.folder import checkpoint_of
 from vlstudy.journal.ledger import SETTINGS, Ledger, measurements_of
 from vlstudy.measurement import Measurement, Point
 from vlstudy.tuning.errand import Errand, enter, leave, reason_of
+from vlstudy.tuning.standing import best_trials
 
 _POLL = 0.2  # seconds between two looks at the keyboard
 
@@ -50,15 +51,6 @@ def outstanding(ledger: Ledger) -> list[Repetition]:
         for rank, trial in enumerate(trials)
         if (trial.number, seed) not in ledger.confirmed(arm)
     ]
-
-
-def best_trials(ledger: Ledger, arm: str, top: int) -> list[FrozenTrial]:
-    """The arm's best complete trials with different settings; of equals the earlier one."""
-    sign = -1 if ledger.header.direction == "maximize" else 1
-    complete = [trial for trial in ledger.trials(arm) if trial.state == TrialState.COMPLETE]
-    complete.sort(key=lambda trial: (sign * (trial.value or 0.0), trial.number))
-    distinct = {json.dumps(trial.user_attrs[SETTINGS], sort_keys=True): trial for trial in reversed(complete)}
-    return [trial for trial in complete if trial in distinct.values()][:top]
 
 
 def confirm(
@@ -98,35 +90,37 @@ def _write(errand: Errand, ledger: Ledger, repetition: Repetition, reference: An
     except ray.exceptions.RayError as error:
         answer = f"its worker died: {str(error).strip().splitlines()[0]}"
     if not isinstance(answer, str):
-        record, value = _record(repetition, *answer, objective=errand.spec.objective)
+        measurement, evidence, seconds = answer
+        record = _record(repetition, measurement, seconds)
+        value = record.metrics.get(errand.spec.tested, math.nan)
         if math.isfinite(value):
+            if repetition.rank == 0 and seed == ledger.header.confirm_seeds[0]:
+                write_evidence(errand.folder, arm, evidence)  # first: a record without it would never get it
             ledger.confirm(record, value)
             checkpoint_of(errand.folder, arm, _name(repetition)).unlink(missing_ok=True)
             return
-        answer = f"{_tested(errand.spec.objective)} is {value}"
+        measured = errand.spec.tested in record.metrics
+        answer = f"{errand.spec.tested} {f'is {value}' if measured else 'was not measured'}"
     ledger.confirm_failed(arm, repetition.trial, seed, answer)
     tell(f"{arm} on seed {seed} could not be confirmed: {answer}. The next launch tries it again.")
 
 
-def _record(
-    repetition: Repetition, measurement: Measurement, seconds: float, *, objective: str
-) -> tuple[ConfirmRecord, float]:
-    """The record and its objective on test, at the point of the axes that validation chose in the search."""
+def _record(repetition: Repetition, measurement: Measurement, seconds: float) -> ConfirmRecord:
+    """The record, at the point of the axes that validation chose in the search."""
     point: Point = next(point for point in measurement.points if dict(point.axis) == dict(repetition.axis))
-    record = ConfirmRecord(**vars(repetition), metrics=point.metrics, measurement=measurement, seconds=seconds)
-    return record, point.metrics[_tested(objective)]
+    return ConfirmRecord(**vars(repetition), metrics=point.metrics, measurement=measurement, seconds=seconds)
 
 
-def _repeat(errand: Errand, repetition: Repetition) -> tuple[Measurement, float] | str:
-    """On a worker: the measurement on test with its seconds, or why there is none."""
+def _repeat(errand: Errand, repetition: Repetition) -> tuple[Measurement, Arrays, float] | str:
+    """On a worker: the measurement on test, what the report draws and the seconds, or why there is none."""
     began = time.monotonic()
     enter(errand.spec)
     arm, settings, seed = repetition.arm, repetition.settings, repetition.seed
     try:
         training = errand.train(arm, settings, name=_name(repetition), seed=seed, fresh=True)
         ((_, state),) = deque(training, maxlen=1)  # the states before the last are not kept
-        measurement = errand.work.test(errand.spec, errand.arm(arm), settings, state, seed=seed)
-        return measurement, time.monotonic() - began
+        measurement, evidence = errand.test(arm, settings, state, seed=seed)
+        return measurement, evidence, time.monotonic() - began
     except Exception as error:
         return reason_of(error)
     finally:
@@ -141,7 +135,3 @@ def _chosen(trial: FrozenTrial) -> Mapping[str, float]:
 
 def _name(repetition: Repetition) -> str:
     return f"{repetition.trial}-confirm-{repetition.seed}"
-
-
-def _tested(objective: str) -> str:
-    return objective.replace("val/", "test/", 1)

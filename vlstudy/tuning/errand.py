@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from vlstudy.errors import VlstudyError
+from vlstudy.journal.arrays import Arrays
 from vlstudy.journal.folder import checkpoint_of
 from vlstudy.measurement import Measurement
 from vlstudy.study.spec import Arm, StudySpec
+from vlstudy.tuning.standing import base_of
 from vlstudy.tuning.work import State, Work
 
 # CUDA and ROCm read one each; "" hides every device.
@@ -45,11 +47,17 @@ class Errand:
             yield state.measurement, state
             if state.measurement.progress >= 1:
                 return
+        base = base_of(self.spec, self.arm(arm), settings)
         for measurement, after in self.work.train(
-            self.spec, self.arm(arm), settings, seed=seed, fresh=fresh, state=state
+            self.spec, self.arm(arm), settings, seed=seed, fresh=fresh, state=state, base=base
         ):
             after.save(path)
             yield measurement, after
+
+    def test(self, arm: str, settings: Mapping[str, Any], state: State, *, seed: int) -> tuple[Measurement, Arrays]:
+        """The final state of a fresh training on the test split, and arrays for the report."""
+        base = base_of(self.spec, self.arm(arm), settings)
+        return self.work.test(self.spec, self.arm(arm), settings, state, seed=seed, base=base)
 
     def _saved(self, path: Path) -> State | None:
         try:

@@ -45,11 +45,17 @@ def header_of(spec: StudySpec, facts: Mapping[str, str]) -> Header:
             choices=method.choices,
             source=method.source,
             trials=wanted(arm, spec.search),
+            family=arm.family or arm.name,
+            condition=dict(arm.condition),
+            on=arm.on,
+            data=asked(spec.data_of(arm)),
         )
 
-    source = next(name for name, kind in SOURCES.items() if type(spec.data) is kind)
+    def asked(data: Any) -> dict[str, Any]:
+        return {"source": next(name for name, kind in SOURCES.items() if type(data) is kind), **asdict(data)}
+
     arms = tuple(arm_header(arm) for arm in spec.arms)
-    return _study_header(spec, facts, arms, {"source": source} | asdict(spec.data))
+    return _study_header(spec, facts, arms, asked(spec.data))
 
 
 def _study_header(
@@ -70,6 +76,7 @@ def _study_header(
         confirm_top=spec.confirm.top,
         data=data,
         backbone=asdict(spec.backbone),
+        tested=spec.tested,
         provenance={**_provenance(spec), **facts},
     )
 

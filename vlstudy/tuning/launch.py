@@ -12,14 +12,15 @@ from vlstudy.journal import Header, exists, folder_of
 from vlstudy.journal.folder import TRIALS, read_header, write_header
 from vlstudy.journal.ledger import Ledger
 from vlstudy.journal.lock import driver_lock
-from vlstudy.study.spec import StudySpec
+from vlstudy.study.spec import Arm, StudySpec, located
 from vlstudy.tuning.cluster import connected
-from vlstudy.tuning.confirm import best_trials, confirm, outstanding
+from vlstudy.tuning.confirm import confirm, outstanding
 from vlstudy.tuning.errand import Errand
 from vlstudy.tuning.interrupt import interruptible
 from vlstudy.tuning.placing import place
-from vlstudy.tuning.progress import Board, Row
+from vlstudy.tuning.progress import Board, Row, attainable
 from vlstudy.tuning.search import Search
+from vlstudy.tuning.standing import best_trials
 from vlstudy.tuning.work import Training, Work
 
 _REPORTS = Path("reports")
@@ -83,7 +84,7 @@ def count(ledger: Ledger) -> tuple[Row, ...]:
             confirm=header.confirm_top * len(header.confirm_seeds),
         )
 
-    return tuple(row(arm.name, arm.trials) for arm in header.arms)
+    return attainable(header, [row(arm.name, arm.trials) for arm in header.arms])
 
 
 def _run(errand: Errand, search: Search, ledger: Ledger, board: Board, address: str | None) -> None:
@@ -98,8 +99,17 @@ def _run(errand: Errand, search: Search, ledger: Ledger, board: Board, address: 
             place(errand, search, slots=slots, beat=beat)
         for arm in errand.spec.arms:
             if not best_trials(ledger, arm.name, 1):
-                board.say(f"{arm.name} has no complete trial, so there is nothing to confirm")
+                board.say(_nothing(errand.spec, ledger, arm))
         confirm(errand, ledger, slots=slots, beat=beat, tell=board.say)
+
+
+def _nothing(spec: StudySpec, ledger: Ledger, arm: Arm) -> str:
+    """Why an arm is not confirmed."""
+    base = spec.base_of(arm)
+    if base is not None and not ledger.trials(arm.name):
+        why = "was not searched to its end" if best_trials(ledger, base.name, 1) else "has no complete trial"
+        return f"{arm.name} has no trials, because {base.name}, on which it is trained, {why}"
+    return f"{arm.name} has no complete trial, so there is nothing to confirm"
 
 
 def _begin(errand: Errand) -> Header:
@@ -129,8 +139,8 @@ def _begin(errand: Errand) -> Header:
 
 def _absolute(spec: StudySpec) -> StudySpec:
     """The spec with paths that mean the same to a worker in another directory."""
-    path = getattr(spec.data, "path", None)
-    return spec if path is None else replace(spec, data=replace(spec.data, path=str(Path(path).resolve())))
+    arms = tuple(replace(arm, data=located(spec.data_of(arm), Path.cwd())) for arm in spec.arms)
+    return replace(spec, data=located(spec.data, Path.cwd()), arms=arms)
 
 
 def _again(spec: StudySpec, reports: Path, address: str | None) -> str:

@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from vlstudy.journal import StudyRecord, TrialRecord
+from vlstudy.journal import ArmHeader, Header, StudyRecord, TrialRecord
 
 _REDRAW, _LINE = 0.5, 2.0  # seconds between two tables, two plain lines
 
@@ -92,7 +92,19 @@ def rows(record: StudyRecord) -> tuple[Row, ...]:
             confirm=confirm,
         )
 
-    return tuple(row(arm.name, arm.trials) for arm in header.arms)
+    return attainable(header, [row(arm.name, arm.trials) for arm in header.arms])
+
+
+def attainable(header: Header, counted: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows, where an arm wants no trials if the one that it is trained on ended without a complete one."""
+    bases = {(arm.family, str(arm.condition)): row for arm, row in zip(header.arms, counted, strict=True)}
+
+    def idle(arm: ArmHeader) -> bool:
+        base = bases.get((arm.on, str(arm.condition)))
+        return bool(arm.on) and base is not None and base.done >= base.wanted and not base.complete
+
+    pairs = zip(header.arms, counted, strict=True)
+    return tuple(replace(row, wanted=row.done) if idle(arm) else row for arm, row in pairs)
 
 
 def draw(counted: Sequence[Row], objective: str, unit: str, under: str = "") -> Table:
@@ -136,7 +148,7 @@ class Board:
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._began = self._drawn = time.monotonic()
         self._start = (False, 0, 0.0)  # of the phase: whether it is the confirmation, what was done, when
-        self._said = ""
+        self._said: dict[str, str] = {}  # arm -> what was last said of it
 
     def __enter__(self) -> Self:
         if self._live:
@@ -181,10 +193,11 @@ class Board:
         return time_left(now - since, done - before, wanted - done)
 
     def _plain(self, counted: Iterable[Row], under: str) -> None:
-        parts = [self._part(row) for row in counted]
-        if (news := "; ".join(parts)) != self._said:  # nothing new, nothing said
-            self._said = news
-            self.say(f"{news} ({under})")
+        parts = {row.name: self._part(row) for row in counted}
+        news = [part for name, part in parts.items() if self._said.get(name) != part]
+        if news:  # only of the arms that have any: a study of many conditions has dozens
+            self._said = parts
+            self.say(f"{'; '.join(news)} ({under})")
 
     def _part(self, row: Row) -> str:
         best = "" if row.best is None else f", best {shown(row.best, self._unit)}"

@@ -15,6 +15,7 @@ from vlstudy.measurement import Measurement
 from vlstudy.study.spec import Arm, StudySpec
 from vlstudy.tuning.asking import suggest, wanted
 from vlstudy.tuning.pruning import judge
+from vlstudy.tuning.standing import best_trials, carried
 
 MOST_LOSSES = 3  # how often a trial may lose its worker before it fails
 
@@ -43,6 +44,7 @@ class Search:
         self._earlier = ledger.seconds("search")
         self._began: float | None = None
         self._clocked = 0.0
+        self._bases = {base.name for arm in spec.arms if (base := spec.base_of(arm))}
         self._losses: dict[tuple[str, int], int] = {}
         self._out: set[tuple[str, int]] = set()
         self._waiting = deque(
@@ -118,17 +120,37 @@ class Search:
         if arm is None:
             return None
         suggestion = suggest(self._ledger, arm, self.spec.search, self._asked[arm.name])
-        number = self._ledger.begin(arm.name, suggestion.settings, suggestion.params, suggestion.distributions)
+        settings = {**suggestion.settings, **self._lower(arm)}
+        number = self._ledger.begin(arm.name, settings, suggestion.params, suggestion.distributions)
         self._asked[arm.name] = number + 1
-        return Handout(arm=arm.name, number=number, settings=suggestion.settings)
+        return Handout(arm=arm.name, number=number, settings=settings)
 
     def _due(self) -> Arm | None:
-        """The arm whose share of wanted trials is asked for least, within the budget."""
+        """The arm whose share of wanted trials is asked for least, within the budget.
+
+        Arms that others wait for go first, so that a budget leaves the others as much as possible.
+        """
         minutes = self.spec.budget.minutes
         if minutes is not None and self._spent() >= 60 * minutes:
             return None
-        open_arms = [arm for arm in self.spec.arms if self._asked[arm.name] < self.wanted[arm.name]]
-        return min(open_arms, key=lambda arm: self._asked[arm.name] / self.wanted[arm.name], default=None)
+        due = [arm for arm in self.spec.arms if self._asked[arm.name] < self.wanted[arm.name] and self._ready(arm)]
+        shares = {arm.name: (arm.name not in self._bases, self._asked[arm.name] / self.wanted[arm.name]) for arm in due}
+        return min(due, key=lambda arm: shares[arm.name], default=None)
+
+    def _ready(self, arm: Arm) -> bool:
+        """Whether the arm that this one is trained on, if any, is searched to its end and has features to give."""
+        base = self.spec.base_of(arm)
+        if base is None:
+            return True
+        if self._asked[base.name] < self.wanted[base.name]:
+            return False
+        searching = any(trial.state == TrialState.RUNNING for trial in self._ledger.trials(base.name))
+        return not searching and bool(best_trials(self._ledger, base.name, 1))
+
+    def _lower(self, arm: Arm) -> dict[str, Any]:
+        """What a new trial stores of the trial that it is trained on; its choice follows from the journal."""
+        base = self.spec.base_of(arm)
+        return {} if base is None else carried(best_trials(self._ledger, base.name, 1)[0])
 
     def _spent(self) -> float:
         return self._earlier + (0.0 if self._began is None else time.monotonic() - self._began)

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vlstudy.journal import Header
+from vlstudy.journal.arrays import Arrays
 from vlstudy.measurement import Measurement
-from vlstudy.study.spec import Arm, StudySpec
+from vlstudy.study.spec import Arm, StudySpec, label
 
 if TYPE_CHECKING:
     from vlstudy.data.pool import Pool
-    from vlstudy.data.sets import DevSplits, Splits
+    from vlstudy.stacking import Base
+
+Below = tuple[Arm, Mapping[str, Any]] | None  # the arm that another is trained on, and its settings; None: the backbone
 
 
 class State(Protocol):
@@ -35,12 +38,25 @@ class Work(Protocol):
         """What a reader of the journal must know of the study."""
 
     def train(
-        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], *, seed: int, fresh: bool, state: State | None
+        self,
+        spec: StudySpec,
+        arm: Arm,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        fresh: bool,
+        state: State | None,
+        base: Below,
     ) -> Iterator[tuple[Measurement, State]]:
-        """The measurements after `state` to the end; `fresh` draws for confirmation and not for the search."""
+        """The measurements after `state` to the end; `fresh` draws for confirmation and not for the search.
 
-    def test(self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: State, *, seed: int) -> Measurement:
-        """The final state of a fresh training on the test split."""
+        With `base` the training starts from the features of that arm, trained with those settings on the same draw.
+        """
+
+    def test(
+        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: State, *, seed: int, base: Below
+    ) -> tuple[Measurement, Arrays]:
+        """The final state of a fresh training on the test split, and arrays that the report draws."""
 
     def load(self, path: Path) -> State:
         """What `State.save` wrote."""
@@ -50,8 +66,18 @@ class Training:
     """The real work: `training.fit` on the study's data."""
 
     def prepare(self, spec: StudySpec) -> Mapping[str, str]:
-        """The pool's facts; its features are encoded now, once for all workers."""
-        return _pool(spec).facts
+        """The facts of all conditions; what the search's draw needs is encoded now, once for all workers.
+
+        A fact that differs between conditions is told for each.
+        """
+        found: dict[str, Mapping[str, str]] = {}
+        for where, arm in {label(arm.condition): arm for arm in spec.arms}.items():
+            pool = _pool(spec, arm)
+            pool.dev(spec.search.seed)
+            found[where] = pool.facts
+        pairs = [(name, where, value) for where, facts in found.items() for name, value in facts.items()]
+        shared = {name for name, _, value in pairs if all(facts.get(name) == value for facts in found.values())}
+        return {name if name in shared else f"{name} {where}": value for name, where, value in pairs}
 
     def header(self, spec: StudySpec, facts: Mapping[str, str]) -> Header:
         """The header, from the tables of methods, schedules and metrics."""
@@ -60,19 +86,27 @@ class Training:
         return header_of(spec, facts)
 
     def train(
-        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], *, seed: int, fresh: bool, state: State | None
+        self,
+        spec: StudySpec,
+        arm: Arm,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        fresh: bool,
+        state: State | None,
+        base: Below,
     ) -> Iterator[tuple[Measurement, State]]:
         """`training.fit` on the draw of `seed`."""
         from vlstudy import training
         from vlstudy.study.settings import resolve
 
         assert state is None or isinstance(state, training.State)
-        device = _device(spec)
-        resolved = resolve(arm, settings)
+        resolved, pool, device = resolve(arm, settings), _pool(spec, arm), _device(spec)
+        dev = pool.confirm(seed).dev if fresh else pool.dev(seed)
         yield from training.fit(
             resolved.method,
             resolved.schedule,
-            _fresh(spec, seed).dev if fresh else _development(spec, seed),
+            _stacked(spec, base, seed, fresh).dev(dev) if base else dev,
             resolved.train,
             seed=seed,
             objective=spec.objective,
@@ -80,15 +114,18 @@ class Training:
             device=device,
         )
 
-    def test(self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: State, *, seed: int) -> Measurement:
+    def test(
+        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: State, *, seed: int, base: Below
+    ) -> tuple[Measurement, Arrays]:
         """`training.test` on the draw of `seed`."""
         from vlstudy import training
         from vlstudy.study.settings import resolve
 
         assert isinstance(state, training.State)
         resolved = resolve(arm, settings)
-        splits = _fresh(spec, seed)
-        return training.test(resolved.method, state, splits, spec.objective, seed=seed, device=_device(spec))
+        splits = _pool(spec, arm).confirm(seed)
+        seen = _stacked(spec, base, seed, fresh=True).splits(splits) if base else splits
+        return training.test(resolved.method, state, seen, spec.tested, seed=seed, device=_device(spec))
 
     def load(self, path: Path) -> State:
         """`training.State.load`."""
@@ -97,24 +134,41 @@ class Training:
         return training.State.load(path)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
 def _loaded(source: Any, model: str, pretrained: str | None) -> "Pool":
-    """A worker trains many trials of one study: it maps the features once."""
+    """A worker trains many trials of one study, perhaps under several conditions: it maps the features once."""
     from vlstudy.data import load
 
     return load(source, model, pretrained)
 
 
-def _pool(spec: StudySpec) -> "Pool":
-    return _loaded(spec.data, spec.backbone.model, spec.backbone.pretrained)
+def _pool(spec: StudySpec, arm: Arm) -> "Pool":
+    return _loaded(spec.data_of(arm), spec.backbone.model, spec.backbone.pretrained)
 
 
-def _development(spec: StudySpec, seed: int) -> "DevSplits":
-    return _pool(spec).dev(seed)
+def _stacked(spec: StudySpec, base: tuple[Arm, Mapping[str, Any]], seed: int, fresh: bool) -> "Base":
+    """The arm below with all that its training depends on, so that a machine trains it once for all above it."""
+    from vlstudy.stacking import Base
+    from vlstudy.study.settings import resolve
 
-
-def _fresh(spec: StudySpec, seed: int) -> "Splits":
-    return _pool(spec).confirm(seed)
+    arm, settings = base
+    resolved = resolve(arm, settings)
+    key = {
+        **_pool(spec, arm).facts,
+        "source": repr(spec.data_of(arm)),
+        "backbone": f"{spec.backbone.model} {spec.backbone.pretrained}",
+        "settings": repr(resolved),
+        "draw": "confirm" if fresh else "search",
+    }
+    return Base(
+        method=resolved.method,
+        schedule=resolved.schedule,
+        settings=resolved.train,
+        key=key,
+        seed=seed,
+        objective=spec.objective,
+        device=_device(spec),
+    )
 
 
 def _device(spec: StudySpec) -> str:

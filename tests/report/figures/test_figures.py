@@ -1,16 +1,19 @@
 """Figures: their numbers by hand, what they refuse, and drawings that no name can break."""
 
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.report import tasks
 from tests.report.records import LR, NOISE, arm_header, confirm, full, header, small, trial
 from vlstudy.journal import StudyRecord, TrialRecord
 from vlstudy.measurement import Measurement, Point
-from vlstudy.report.figures import FIGURES, Unavailable
+from vlstudy.report.figures import FIGURES, NotApplicable, Unavailable
 from vlstudy.report.svg import drawn
 
 HOSTILE = ("<script>alert(1)</script>", "$x_1$ and $\\frac{1", "_leading", "n" * 60)
@@ -25,9 +28,23 @@ def study(*trials: TrialRecord, space: Mapping[str, str] = SPACE, **changes: Any
     return StudyRecord(folder="f", text="", header=header(*arms, **changes), trials=trials)
 
 
+# the study that each figure is drawn of; all others are drawn of a study that has no more than trials and seeds
+STUDIES: dict[str, Callable[[Path], StudyRecord]] = {
+    "shots": lambda folder: tasks.by_shots(),
+    "base_new": lambda folder: tasks.base_to_new(),
+    "domains": lambda folder: tasks.left_out(),
+    "stages": lambda folder: tasks.stacked(),
+    **dict.fromkeys(("attention", "attention_layers", "smoothing", "calibration"), tasks.looked_at),
+}
+
+
+def example(name: str, folder: Path) -> StudyRecord:
+    return STUDIES.get(name, lambda folder: full())(folder)
+
+
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_every_figure_draws_a_full_study_without_warnings_and_says_what_to_see(name: str) -> None:
-    figure, record = FIGURES[name], full()
+def test_every_figure_draws_without_warnings_and_says_what_to_see(name: str, tmp_path: Path) -> None:
+    figure, record = FIGURES[name], example(name, tmp_path)
     frame = figure.numbers(record)
     assert len(frame) and len(figure.caption(record, frame)) > 60 and figure.title(record)
     with warnings.catch_warnings():
@@ -38,15 +55,8 @@ def test_every_figure_draws_a_full_study_without_warnings_and_says_what_to_see(n
 
 @pytest.mark.parametrize("name", list(FIGURES))
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_names_do_not_break_a_drawing(name: str, hostile: str) -> None:
-    record = full()
-    arms = tuple(replace(arm, name=hostile) if arm.name == "fma" else arm for arm in record.header.arms)
-    record = replace(
-        record,
-        header=replace(record.header, arms=arms),
-        trials=tuple(replace(t, arm=hostile) if t.arm == "fma" else t for t in record.trials),
-        confirms=tuple(replace(c, arm=hostile) if c.arm == "fma" else c for c in record.confirms),
-    )
+def test_names_do_not_break_a_drawing(name: str, hostile: str, tmp_path: Path) -> None:
+    record = tasks.renamed(example(name, tmp_path), hostile)
     frame = FIGURES[name].numbers(record)
     svg = drawn(name, name, lambda: FIGURES[name].draw(record, frame))
     assert "<script" not in svg
@@ -54,9 +64,41 @@ def test_names_do_not_break_a_drawing(name: str, hostile: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_an_empty_study_has_a_sentence_instead(name: str) -> None:
-    with pytest.raises(Unavailable, match=r"^[A-Z].*\.$"):
+@pytest.mark.parametrize("seeds", [(1,), (1, 3)])
+def test_missing_seeds_and_missing_arms_leave_the_rest(name: str, seeds: tuple[int, ...], tmp_path: Path) -> None:
+    record = example(name, tmp_path)
+    last = [arm.name for arm in record.header.arms][-1]
+    kept = [item for item in record.confirms if item.seed in seeds and (item.arm != last or name == "stages")]
+    record = replace(record, confirms=tuple(kept))
+    if name == "smoothing" or (name == "inference_axes" and last == "fma"):
+        with pytest.raises(Unavailable):  # it was the only arm that has what the figure is about
+            FIGURES[name].numbers(record)
+        return
+    frame = FIGURES[name].numbers(record)
+    assert FIGURES[name].caption(record, frame) and drawn(name, name, lambda: FIGURES[name].draw(record, frame))
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_thirty_arms_can_be_drawn(name: str, tmp_path: Path) -> None:
+    record = tasks.crowd(tmp_path)
+    assert len(record.header.arms) == 30
+    try:
+        frame = FIGURES[name].numbers(record)
+    except NotApplicable:
+        assert name in ("base_new", "domains", "stages")
+        return
+    svg = drawn(name, name, lambda: FIGURES[name].draw(record, frame))
+    assert len(FIGURES[name].caption(record, frame)) < 1200
+    width, height = map(float, re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
+    assert height < 9 * width
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_an_empty_study_has_a_sentence_instead_or_no_such_section(name: str) -> None:
+    with pytest.raises(Unavailable, match=r"^[A-Z].*\.$") as raised:
         FIGURES[name].numbers(study())
+    left_out = name in STUDIES and name != "calibration"
+    assert (raised.type is NotApplicable) == (left_out or name == "inference_axes")
 
 
 def test_comparison_by_hand() -> None:

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from vlstudy.data.miniature.classes import BASE, CLASSNAMES, DOMAINS, NEW, TEMPLATES
 from vlstudy.data.store import Key, fetch
-from vlstudy.errors import DataError
+from vlstudy.data.tasks import TASKS, Task, domain_task
 from vlstudy.knobs import knob
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
-    from vlstudy.data.pool import Pool
+    from vlstudy.backbones.towers import Backbone
+    from vlstudy.data.pool import Features, Pool
 
 PER_CLASS = {"train": 48, "val": 16, "test": 40}  # scenes of each class that draws and tests take from
+SPLITS = tuple(PER_CLASS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Miniature:
-    """Scenes that we render, with classes fine-grained enough to confuse; nothing is downloaded."""
+    """Scenes that we render, with classes fine-grained enough to confuse; nothing is downloaded.
+
+    In the tasks with new classes, base and new make a chequerboard: every shape and every texture is seen in training,
+    and no combination of the new ones is.
+    """
 
     summary: ClassVar[str] = "scenes that vlstudy renders: nothing is downloaded"
     uses_backbone: ClassVar[bool] = True
+    has_pixels: ClassVar[bool] = True
 
-    task: str = knob("few_shot", "what is asked of the scenes", choices=("few_shot",))
-    shots: int = knob(16, "training images per class", low=1, high=PER_CLASS["train"])
+    task: str = knob("few_shot", "what is asked of the scenes", choices=TASKS)
+    shots: int = knob(16, "training images per class and domain; 0: all 48", low=0, high=PER_CLASS["train"])
+    train_on: str = knob("", "the one domain to train on; all others are tested", choices=("", *DOMAINS))
+    held_out: str = knob("", "the one domain to test on; all others are trained on", choices=("", *DOMAINS))
     views: int = knob(4, "cached augmented views of each training image (our choice)", low=0, high=64)
     crop: float = knob(
         0.5,
@@ -39,98 +49,164 @@ class Miniature:
         """All scenes' features; the towers are loaded only if the store lacks some.
 
         Raises:
+            DataError: if the task does not fit the domains.
             BackboneError: if the towers cannot be loaded.
         """
-        from vlstudy.data.miniature import CLASSNAMES, digest
-        from vlstudy.data.pool import Features, Pool
+        from vlstudy.backbones import load
+        from vlstudy.data.miniature import digest
+        from vlstudy.data.pool import Pool
 
-        encoder = _Encoder(model, pretrained)
-        keys = self.keys(model, pretrained)
-        texts, plain, views = keys[0], keys[1:4], keys[4:]
-        text = fetch(texts, encoder.texts)
-        train, val, test = (fetch(key, lambda key=key: encoder.images(key)) for key in plain)  # type: ignore[misc]
-        augmented = tuple(fetch(key, lambda key=key: encoder.images(key))["image_features"] for key in views)  # type: ignore[misc]
+        task, encoder = self._task(), _Encoder(model, pretrained)
+        text = fetch(self._texts(model, pretrained), encoder.texts)
+        order = list(BASE + NEW) if task.name in ("base_to_new", "open_class") else list(range(len(CLASSNAMES)))
+        trained = task.train_on or (0,)
+        pools = {
+            split: self._features(split, task.test_on or (0,) if split == "test" else trained, order, encoder)
+            for split in SPLITS
+        }
+        images = ", ".join(f"{split} {len(pool.labels)}" for split, pool in pools.items())
         return Pool(
-            train=Features(image_features=train["image_features"], labels=train["labels"], views=augmented),
-            val=Features(image_features=val["image_features"], labels=val["labels"]),
-            test=Features(image_features=test["image_features"], labels=test["labels"]),
-            text_features=text["text_features"],
-            classnames=CLASSNAMES,
+            train=pools["train"],
+            val=pools["val"],
+            test=pools["test"],
+            text_features=text["text_features"][order],
+            classnames=tuple(CLASSNAMES[index] for index in order),
             logit_scale=float(text["logit_scale"]),
             shots=self.shots,
+            task=task,
+            domains=DOMAINS,
+            templates=TEMPLATES,
+            towers=partial(load, model, pretrained),
             facts={
                 "data": f"miniature, renderer digest {digest()}",
-                "images": ", ".join(f"{split} {count * len(CLASSNAMES)}" for split, count in PER_CLASS.items())
-                + f", {len(CLASSNAMES)} classes",
+                "images": f"{images}, {len(CLASSNAMES)} classes",
                 "views": f"{self.views} cached augmented views per training image, crop from {self.crop:g}, flip",
-                "weights": texts.parts["weights"],
+                "weights": encoder.weights,
             },
         )
 
     def keys(self, model: str, pretrained: str | None) -> tuple[Key, ...]:
-        """The class texts, one entry a split, and one for each augmented view of the training split."""
-        from vlstudy.backbones import weights_digest
-        from vlstudy.data.miniature import digest
-
-        if self.task != "few_shot":
-            raise DataError(f"data.task: the miniature knows few_shot, not {self.task}.")
-        common = {
-            "source": "miniature",
-            "data": digest(),
-            "backbone": model,
-            "weights": weights_digest(model, pretrained),
-            "format": "1",
-        }
-        plain = [
-            Key(f"miniature {split}", {**common, "split": split, "count": str(count), "view": "0"})
-            for split, count in PER_CLASS.items()
-        ]
-        views = [
-            Key(f"miniature train view {view}", {**plain[0].parts, "view": str(view), "crop": f"{self.crop:g}"})
-            for view in range(1, self.views + 1)
-        ]
-        return (Key("miniature class texts", {**common, "split": "texts"}), *plain, *views)
+        """The class texts, the pictures and features of each split and domain, and the training split's views."""
+        task, encoder = self._task(), _Encoder(model, pretrained)
+        found = [self._texts(model, pretrained)]
+        for split in SPLITS:
+            for domain in (task.test_on if split == "test" else task.train_on) or (0,):
+                found += [_pictures(split, DOMAINS[domain]), encoder.key(split, DOMAINS[domain])]
+                found += [encoder.key(*view) for view in self._views(split, DOMAINS[domain])]
+        return tuple(found)
 
     def training_images(self) -> int:
-        """Shots x classes."""
-        from vlstudy.data.miniature import CLASSNAMES
+        """Shots x trained classes x domains that are trained on."""
+        task = self._task()
+        return (self.shots or PER_CLASS["train"]) * task.trained(len(CLASSNAMES)) * len(task.train_on or (0,))
 
-        return self.shots * len(CLASSNAMES)
+    def _task(self) -> Task:
+        return domain_task(self.task, DOMAINS, train_on=self.train_on, held_out=self.held_out)
+
+    def _texts(self, model: str, pretrained: str | None) -> Key:
+        return _Encoder(model, pretrained).text_key
+
+    def _views(self, split: str, domain: str) -> list[tuple[str, str, int, str]]:
+        count = self.views if split == "train" else 0
+        return [(split, domain, view, f"{self.crop:g}") for view in range(1, count + 1)]
+
+    def _features(self, split: str, domains: tuple[int, ...], order: list[int], encoder: _Encoder) -> Features:
+        """A split in some domains; classes are numbered by their place in `order`."""
+        import torch
+
+        from vlstudy.data.pixels import unpacked
+        from vlstudy.data.pool import Features
+
+        names = [DOMAINS[domain] for domain in domains]
+        pictures = [fetch(_pictures(split, name), partial(_rendered, split, name)) for name in names]
+        joined = {key: _joined([part[key] for part in pictures]) for key in pictures[0]}
+        plain = _joined([encoder.features(split, name) for name in names])
+        views = [[encoder.features(*view) for view in self._views(split, name)] for name in names]
+        labels = torch.argsort(torch.tensor(order))[joined.pop("labels")]
+        return Features(
+            image_features=plain,
+            label_indices=labels,
+            views=tuple(_joined(list(parts)) for parts in zip(*views, strict=True)),
+            domain_indices=torch.tensor(domains).repeat_interleave(len(labels) // len(domains)),
+            pixels=unpacked(joined, side=64),
+        )
 
 
 class _Encoder:
-    """Renders and encodes what the store lacks; loads the towers at the first need."""
+    """Encodes what the store lacks; loads the towers at the first need."""
 
     def __init__(self, model: str, pretrained: str | None) -> None:
+        from vlstudy.backbones import weights_digest
+        from vlstudy.data.miniature import digest
+
         self.model, self.pretrained = model, pretrained
+        self.weights = weights_digest(model, pretrained)
+        self._common = {
+            "source": "miniature",
+            "data": digest(),
+            "backbone": model,
+            "weights": self.weights,
+            "format": "2",
+        }
+        self.text_key = Key("miniature class texts", {**self._common, "split": "texts"})
 
     def texts(self) -> dict[str, Tensor]:
         import torch
 
-        from vlstudy.backbones import load
-        from vlstudy.data.miniature import CLASSNAMES, TEMPLATES
-
-        towers = load(self.model, self.pretrained)
+        towers = self._towers()
         features = towers.class_text_features(CLASSNAMES, TEMPLATES)
         return {"text_features": features, "logit_scale": torch.tensor(towers.logit_scale)}
 
-    def images(self, key: Key) -> dict[str, Tensor]:
-        import torch
+    def key(self, split: str, domain: str, view: int = 0, crop: str = "") -> Key:
+        label = f"miniature {domain} {split}" + (f" view {view}" if view else "")
+        shown = {"split": split, "domain": domain, "count": str(PER_CLASS[split]), "view": str(view), "crop": crop}
+        return Key(label, {**self._common, **shown})
 
+    def features(self, split: str, domain: str, view: int = 0, crop: str = "") -> Tensor:
+        def encode() -> dict[str, Tensor]:
+            import torch
+
+            from vlstudy.data.augment import random_resized_crop_flip
+            from vlstudy.rng import generator
+
+            pixels = fetch(_pictures(split, domain), partial(_rendered, split, domain))["content"].view(-1, 64, 64, 3)
+            if view:
+                pixels = random_resized_crop_flip(pixels, generator(0, "augmented view", view), float(crop))
+            features: torch.Tensor = self._towers().encode_images(pixels)
+            return {"image_features": features}
+
+        return fetch(self.key(split, domain, view, crop), encode)["image_features"]
+
+    def _towers(self) -> Backbone:
         from vlstudy.backbones import load
-        from vlstudy.data.miniature import few_shot_pool
 
-        scenes = few_shot_pool(key.parts["split"], int(key.parts["count"]))
-        features = load(self.model, self.pretrained).encode_images(self._view(scenes.pixels, key))
-        return {"image_features": features, "labels": torch.from_numpy(scenes.labels)}
+        return load(self.model, self.pretrained)
 
-    def _view(self, pixels: np.ndarray, key: Key) -> Tensor:
-        import torch
 
-        from vlstudy.data.augment import random_resized_crop_flip
-        from vlstudy.rng import generator
+def _pictures(split: str, domain: str) -> Key:
+    """The pictures with their masks and labels, which are the same for every backbone."""
+    from vlstudy.data.miniature import digest
 
-        plain, view = torch.from_numpy(pixels), int(key.parts["view"])
-        if view == 0:
-            return plain
-        return random_resized_crop_flip(plain, generator(0, "augmented view", view), float(key.parts["crop"]))
+    parts = {"source": "miniature", "data": digest(), "split": split, "domain": domain, "count": str(PER_CLASS[split])}
+    return Key(f"miniature {domain} {split} pictures", {**parts, "format": "2"})
+
+
+def _rendered(split: str, domain: str) -> dict[str, Tensor]:
+    import torch
+
+    from vlstudy.data.miniature import few_shot_pool
+    from vlstudy.data.pixels import packed
+
+    scenes = few_shot_pool(split, PER_CLASS[split], domain)
+    return {
+        **packed(scenes.pixels),
+        "masks": torch.from_numpy(scenes.masks).to(torch.uint8),
+        "labels": torch.from_numpy(scenes.labels),
+    }
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """One domain stays the memory map that it is."""
+    import torch
+
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

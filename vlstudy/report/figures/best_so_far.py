@@ -3,6 +3,7 @@
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -10,8 +11,8 @@ from vlstudy.journal import StudyRecord
 from vlstudy.report import formatting
 from vlstudy.report.figures.figure import Unavailable
 from vlstudy.report.figures.marks import mark, short
-from vlstudy.report.reading import validated
-from vlstudy.report.style import canvas, end_labels
+from vlstudy.report.reading import conditions, family, validated
+from vlstudy.report.style import INK, canvas, end_labels
 
 
 def title(record: StudyRecord) -> str:
@@ -38,20 +39,31 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
 
 
 def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
-    """One step line an arm, named at its end."""
-    figure, axes = canvas(height=3.1)
-    longest, labels = int(frame["trials finished"].max()), []
-    for arm, rows in frame.dropna(subset=["best"]).groupby("arm", sort=False):
-        look, x, y = mark(record, str(arm)), rows["trials finished"], rows["best"].astype(float)
-        axes[0].step(x, y, where="post", color=look.colour, linewidth=2)
-        axes[0].plot([x.iloc[-1], longest], [y.iloc[-1]] * 2, color=look.colour, linewidth=0.8)
-        axes[0].plot(x.iloc[-1], y.iloc[-1], look.marker, color=look.colour, markersize=6.5, markeredgewidth=0)
-        labels.append((float(y.iloc[-1]), short(str(arm), 14), look.colour))
-    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_xlabel("trials finished")
-    axes[0].set_ylabel(formatting.axis_label(record.header.objective, record.header.unit), parse_math=False)
-    end_labels(axes[0], labels)
+    """One step line an arm, named at its end; a panel a condition."""
+    place = {arm.name: (one.label, family(arm)) for one in conditions(record) for arm in one.arms}
+    seen = frame.dropna(subset=["best"])
+    groups = list(seen.groupby(seen["arm"].map(lambda arm: place[arm][0]), sort=False))
+    each = max(3.1 if len(groups) == 1 else 2.3, 0.7 + 0.19 * max(rows["arm"].nunique() for _, rows in groups))
+    figure, axes = canvas(rows=len(groups), height=each * len(groups))
+    for panel, (label, rows) in zip(axes, groups, strict=True):
+        labels = []
+        for arm, own in rows.groupby("arm", sort=False):
+            _line(panel, record, str(arm), own, int(frame["trials finished"].max()))
+            labels.append((float(own["best"].iloc[-1]), short(place[str(arm)][1], 14), mark(record, str(arm)).colour))
+        panel.set_title(short(str(label), 44), loc="left", parse_math=False)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        end_labels(panel, labels, len(groups))
+    axes[-1].set_xlabel("trials finished")
+    label = formatting.axis_label(record.header.objective, record.header.unit)
+    figure.supylabel(label, fontsize=9.5, color=INK, parse_math=False)
     return figure
+
+
+def _line(axes: Axes, record: StudyRecord, arm: str, rows: pd.DataFrame, longest: int) -> None:
+    look, x, y = mark(record, arm), rows["trials finished"], rows["best"].astype(float)
+    axes.step(x, y, where="post", color=look.colour, linewidth=2)
+    axes.plot([x.iloc[-1], longest], [y.iloc[-1]] * 2, color=look.colour, linewidth=0.8)
+    axes.plot(x.iloc[-1], y.iloc[-1], look.marker, color=look.colour, markersize=6.5, markeredgewidth=0)
 
 
 def _rows(record: StudyRecord, arm: str) -> list[dict[str, Any]]:

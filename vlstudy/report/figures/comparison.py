@@ -8,13 +8,23 @@ from matplotlib.figure import Figure
 
 from vlstudy.journal import ArmHeader, StudyRecord
 from vlstudy.report import formatting
+from vlstudy.report.figures.columns import columns
 from vlstudy.report.figures.figure import Unavailable
 from vlstudy.report.figures.marks import mark, short
-from vlstudy.report.reading import confirmed, strongest_baseline, test_metric, tested
-from vlstudy.report.statistics import Interval, interval, paired
-from vlstudy.report.style import INK, canvas
+from vlstudy.report.reading import (
+    Condition,
+    conditions,
+    confirmed,
+    family,
+    strongest_baseline,
+    test_metric,
+    tested,
+)
+from vlstudy.report.statistics import interval, paired
+from vlstudy.report.style import INK, MUTED, canvas
 
 SEED, GAP = "seed ", "difference"
+CROWD = 8  # rows of a panel; more stand closer
 
 
 def title(record: StudyRecord) -> str:
@@ -23,69 +33,106 @@ def title(record: StudyRecord) -> str:
 
 
 def numbers(record: StudyRecord) -> pd.DataFrame:
-    """One row an arm, best first: mean, interval, n, paired difference to the strongest baseline, setting, seeds."""
-    base = strongest_baseline(record)
-    rows = [_row(record, arm, base) for arm in record.header.arms if tested(record, arm.name)]
+    """One row an arm, best first in its condition: mean, interval, n, difference to the strongest baseline, seeds."""
+    rows = [row for condition in conditions(record) for row in _rows(record, condition)]
     if not rows:
         raise Unavailable("No setting has been confirmed on the test split yet.")
-    descending = record.header.direction == "maximize"
-    frame = pd.DataFrame(rows).sort_values("mean", ascending=not descending, kind="stable", ignore_index=True)
+    frame = pd.DataFrame(rows)
     for name in frame.filter(regex=r"\bn$"):
         frame[name] = frame[name].astype("Int64")  # a count stays a whole number beside a missing one
-    seeds = sorted({seed for arm in frame["arm"] for seed in tested(record, arm)})
+    seeds = sorted({seed for arm in record.header.arms for seed in tested(record, arm.name)})
     return frame[[*frame.filter(regex=f"^(?!{SEED})"), *(f"{SEED}{seed}" for seed in seeds)]]
 
 
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     """What the dots, bars and differences are."""
-    base = strongest_baseline(record)
     lines = (
         "Small dots: the seeds, each with its own few-shot draw, initialisation and data order. Large mark: their "
         "mean. Bar: its 95 % interval, from drawing the seeds again out of themselves (bootstrap), widened by what so "
         "few seeds underrate; none where all seeds agree."
     )
+    if "condition" in frame:
+        return (
+            f"{lines} A panel per condition. On the right the difference, seed by seed, to the baseline with the best "
+            "mean on test in that condition, which has none: bold where its 95 % interval is clear of zero."
+        )
+    base = strongest_baseline(record, conditions(record)[0])
     if base is None or len(frame) < 2:
         return lines
     return (
-        f"{lines} The lower panel shows the difference, seed by seed, to {base}, the baseline with the best mean on "
-        "test: a bar clear of the line at zero is a difference that the luck of the draw does not explain."
+        f"{lines} The lower panel shows the difference, seed by seed, to {base.name}, the baseline with the best mean "
+        "on test: a bar clear of the line at zero is a difference that the luck of the draw does not explain."
     )
 
 
 def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
-    """Values with a row an arm; below, the paired differences if there is a baseline to differ from."""
-    base, unit = strongest_baseline(record), record.header.unit
-    others = frame[frame[f"{GAP}: n"].notna()] if f"{GAP}: n" in frame else frame.iloc[:0]
-    rows = 2 if len(others) else 1
-    height = 0.75 + 0.44 * len(frame) + (0.65 + 0.44 * len(others) if rows == 2 else 0)
-    figure, axes = canvas(rows=rows, height=height, ratios=(len(frame), len(others))[:rows])
+    """Values with a row an arm; the paired differences below them, or beside them where there are conditions."""
     seeds = frame.filter(regex=f"^{SEED}")
+    if "condition" in frame:
+        return _by_condition(record, frame, seeds)
+    base, unit = strongest_baseline(record, conditions(record)[0]), record.header.unit
+    others = frame[frame[f"{GAP}: n"].notna()] if f"{GAP}: n" in frame else frame.iloc[:0]
+    rows, each = 2 if len(others) else 1, 0.44 if len(frame) <= CROWD else 0.3
+    height = 0.75 + each * len(frame) + (0.65 + each * len(others) if rows == 2 else 0)
+    figure, axes = canvas(rows=rows, height=height, ratios=(len(frame), len(others))[:rows])
     _strips(axes[0], record, frame, seeds, "")
     axes[0].set_xlabel(formatting.axis_label(test_metric(record), unit), parse_math=False)
     if base is not None and rows == 2:
-        _strips(axes[1], record, others, seeds - seeds[frame["arm"] == base].iloc[0], f"{GAP}: ")
+        _strips(axes[1], record, others, seeds - seeds[frame["arm"] == base.name].iloc[0], f"{GAP}: ")
         axes[1].axvline(0, color=INK, linewidth=1)
-        label = formatting.difference_label(f"difference to {short(base)}, same seeds", unit)
+        label = formatting.difference_label(f"difference to {short(base.name)}, same seeds", unit)
         axes[1].set_xlabel(label, parse_math=False)
     return figure
 
 
-def _row(record: StudyRecord, arm: ArmHeader, base: str | None) -> dict[str, Any]:
+def _by_condition(record: StudyRecord, frame: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
+    groups = list(frame.groupby("condition", sort=False))
+    sizes = [len(rows) for _, rows in groups]
+    heights = [0.45 + 0.3 * size for size in sizes]
+    figure, axes = canvas(rows=len(groups), height=0.4 + sum(heights), ratios=sizes, shared=False)
+    low, high = float(seeds.min().min()), float(seeds.max().max())
+    margin = 0.05 * (high - low) or 1.0
+    for panel, (label, rows) in zip(axes, groups, strict=True):
+        _strips(panel, record, rows, seeds, "")
+        panel.set_title(short(str(label), 44), loc="left", parse_math=False)
+        panel.set_xlim(low - margin, high + margin)
+        panel.tick_params(axis="x", labelbottom=panel is axes[-1])
+        for place, (_, row) in enumerate(rows.iterrows()):
+            if f"{GAP}: n" in row:
+                _beside(panel, len(rows) - 1 - place, row, record.header.unit)
+    axes[-1].set_xlabel(formatting.axis_label(test_metric(record), record.header.unit), parse_math=False)
+    return figure
+
+
+def _beside(axes: Axes, y: float, row: "pd.Series[Any]", unit: str) -> None:
+    """The paired difference with its interval, behind the right edge; nothing for the baseline itself."""
+    factor = formatting.scale(unit)
+    mean, low, high = (row[f"{GAP}: {name}"] for name in ("mean", "low", "high"))
+    if pd.isna(mean):
+        return
+    text, sure = formatting.change(mean / factor, unit), False
+    if pd.notna(low):
+        text, sure = f"{text} ({formatting.bounds(low / factor, high / factor, unit)})", low > 0 or high < 0
+    look: dict[str, Any] = {"fontweight": "bold", "color": INK} if sure else {"color": MUTED}
+    axes.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=9, **look)
+
+
+def _rows(record: StudyRecord, condition: Condition) -> list[dict[str, Any]]:
+    base = strongest_baseline(record, condition)
+    rows = [_row(record, condition, arm, base) for arm in condition.arms if tested(record, arm.name)]
+    return sorted(rows, key=lambda row: row["mean"], reverse=record.header.direction == "maximize")
+
+
+def _row(record: StudyRecord, condition: Condition, arm: ArmHeader, base: ArmHeader | None) -> dict[str, Any]:
     values, factor = tested(record, arm.name), formatting.scale(record.header.unit)
     chosen = next(iter(confirmed(record, arm.name).values()))
-    row = {"arm": arm.name, **_columns("", interval(list(values.values())), factor)}
+    row: dict[str, Any] = {"condition": condition.label} if len(conditions(record)) > 1 else {}
+    row |= {"arm": family(arm) if row else arm.name, **columns(interval(list(values.values())), factor)}
     if base is not None:
-        gap = None if arm.name == base else paired(values, tested(record, base))
-        row |= _columns(f"{GAP}: ", gap, factor)
+        gap = None if arm is base else paired(values, tested(record, base.name))
+        row |= columns(gap, factor, f"{GAP}: ")
     row |= {"setting": formatting.settings(chosen.settings), "chosen on validation": formatting.settings(chosen.axis)}
     return row | {f"{SEED}{seed}": factor * value for seed, value in values.items()}
-
-
-def _columns(prefix: str, found: Interval | None, factor: float) -> dict[str, Any]:
-    mean, low, high = (found.mean, found.low, found.high) if found else (None, None, None)
-    ends = {"mean": mean, "low": low, "high": high}
-    scaled = {f"{prefix}{name}": None if value is None else factor * value for name, value in ends.items()}
-    return scaled | {f"{prefix}n": found.n if found else None}
 
 
 def _strips(axes: Axes, record: StudyRecord, frame: pd.DataFrame, seeds: pd.DataFrame, prefix: str) -> None:

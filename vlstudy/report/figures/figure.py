@@ -12,6 +12,10 @@ class Unavailable(Exception):
     """A figure that cannot be drawn from this record; its message is the sentence that stands in its place."""
 
 
+class NotApplicable(Unavailable):
+    """A figure that this study's question does not call for; the page leaves it out, heading and all."""
+
+
 class Figure(Protocol):
     """A module of this folder; the page knows nothing else of a figure."""
 
@@ -22,7 +26,8 @@ class Figure(Protocol):
         """The table twin, in the unit that is shown.
 
         Raises:
-            Unavailable: there is nothing to draw.
+            Unavailable: there is nothing to draw yet.
+            NotApplicable: there never will be, in this study.
         """
 
     def caption(self, record: StudyRecord, frame: pd.DataFrame) -> str:

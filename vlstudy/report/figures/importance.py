@@ -6,6 +6,7 @@ from typing import Any
 
 import optuna
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
@@ -13,7 +14,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from vlstudy.journal import ArmHeader, StudyRecord
 from vlstudy.report.figures.figure import Unavailable
 from vlstudy.report.figures.marks import mark, short
-from vlstudy.report.reading import validated
+from vlstudy.report.reading import conditions, family, validated
 from vlstudy.report.style import canvas
 
 BEST = 5  # trials that count as best, a tenth from 50 on: with fewer the estimate is unstable (Optuna's note)
@@ -38,37 +39,56 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
 
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     """What the shares mean and what they do not."""
-    counts = ", ".join(f"{arm} n = {rows['n'].iloc[0]}" for arm, rows in frame.groupby("arm", sort=False))
+    found = [f"{arm} n = {rows['n'].iloc[0]}" for arm, rows in frame.groupby("arm", sort=False)]
+    counts = ", ".join(found[:8]) + (", and others in the table" if len(found) > 8 else "")
+    several = (
+        " A bar, with its number at the right, is the mean over the conditions, a dot one of them."
+        if len(conditions(record)) > 1
+        else ""
+    )
     left = [arm.name for arm in record.header.arms if len(arm.space) > 1 and arm.name not in set(frame["arm"])]
     return (
         f"PED-ANOVA over complete trials ({counts}): how differently a knob's values are spread among the arm's best "
         f"{BEST} trials (the best tenth, from {10 * BEST} on) than among all of them, as shares of the arm's total. "
         "A long bar says that the good trials agree on that knob; it is not the size or the direction of an effect, "
         "and with so few trials it is a hint. Bars of different arms are not comparable."
-        + (f" Fewer than {FEWEST} complete trials: {', '.join(left)}." if left else "")
+        + several
+        + (f" Fewer than {FEWEST} complete trials: {', '.join(left[:8])}." if left else "")
     )
 
 
 def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
     """One bar a knob, a panel an arm."""
-    arms = list(frame.groupby("arm", sort=False))
-    sizes = [len(rows) for _, rows in arms]
+    names = {arm.name: family(arm) for arm in record.header.arms}
+    arms = list(frame.groupby(frame["arm"].map(names), sort=False))
+    sizes = [rows["knob"].nunique() for _, rows in arms]
     figure, axes = canvas(rows=len(arms), height=0.5 + sum(0.42 + 0.3 * size for size in sizes), ratios=sizes)
     for panel, (arm, rows) in zip(axes, arms, strict=True):
-        look, places = mark(record, str(arm)), [-place for place in range(len(rows))]
-        panel.barh(places, rows["importance"], height=0.6, color=look.colour, linewidth=0)
-        for place, share in zip(places, rows["importance"], strict=True):
-            panel.text(share + 0.015, place, f"{share:.2f}", va="center", fontsize=9)
-        panel.set_yticks(places, [short(str(knob)) for knob in rows["knob"]], parse_math=False)
-        panel.set_ylim(-len(rows) + 0.4, 0.6)
-        panel.set_xlim(0, 1.12)
+        _panel(panel, record, str(arm), rows)
         panel.set_xticks([0, 0.25, 0.5, 0.75, 1], [""] * 5 if panel is not axes[-1] else None)
-        heading = f"{short(str(arm), 30)}, n = {rows['n'].iloc[0]}"
-        panel.set_title(heading, loc="left", color=look.colour, parse_math=False)
-        panel.grid(axis="y", visible=False)
-        panel.tick_params(axis="y", length=0)
     axes[-1].set_xlabel("share of the arm's importance")
     return figure
+
+
+def _panel(axes: Axes, record: StudyRecord, arm: str, frame: pd.DataFrame) -> None:
+    """One bar a knob, the mean over the family's conditions; a dot each where there are several."""
+    means = frame.groupby("knob", sort=False)["importance"].mean().sort_values(ascending=False, kind="stable")
+    look, several = mark(record, arm), frame["arm"].nunique() > 1
+    for place, (knob, share) in enumerate(means.items()):
+        axes.barh(-place, share, height=0.6, color=look.colour, linewidth=0, alpha=0.55 if several else 1)
+        if several:
+            dots = frame[frame["knob"] == knob]["importance"]
+            axes.plot(dots, [-place] * len(dots), "o", color=look.colour, markersize=4, markeredgewidth=0)
+        axes.text(1.13 if several else share + 0.015, -place, f"{share:.2f}", va="center", fontsize=9)
+    axes.set_yticks(
+        [-place for place in range(len(means))], [short(str(knob)) for knob in means.index], parse_math=False
+    )
+    axes.set_ylim(-len(means) + 0.4, 0.6)
+    axes.set_xlim(0, 1.12)
+    counts = " to ".join(str(count) for count in sorted({frame["n"].min(), frame["n"].max()}))
+    axes.set_title(f"{short(arm, 30)}, n = {counts}", loc="left", color=look.colour, parse_math=False)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
 
 
 def _rows(record: StudyRecord, arm: ArmHeader) -> list[dict[str, Any]]:

@@ -11,12 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from vlstudy.journal import ConfirmRecord, StudyRecord
 from vlstudy.measurement import Point
 from vlstudy.report import formatting
-from vlstudy.report.figures.figure import Unavailable
-from vlstudy.report.figures.marks import mark, short
+from vlstudy.report.figures.figure import NotApplicable, Unavailable
+from vlstudy.report.figures.marks import label, mark
 from vlstudy.report.reading import confirmed, test_metric
 from vlstudy.report.statistics import interval
-from vlstudy.report.style import INK, canvas
+from vlstudy.report.style import INK, panels
 
+MOST = 6  # findings that the caption tells; all are in the table
 CHOSEN, ORACLE = "chosen on validation", "oracle"
 
 
@@ -30,6 +31,8 @@ def title(record: StudyRecord) -> str:
 def numbers(record: StudyRecord) -> pd.DataFrame:
     """One row per arm, axis and value: mean on test with interval, validation, what was chosen, the oracle's."""
     rows = [row for arm in record.header.arms for row in _arm(record, confirmed(record, arm.name))]
+    if not rows and not any(arm.axes for arm in record.header.arms):
+        raise NotApplicable("No arm has a knob that is set at inference, such as solver steps.")
     if not rows:
         raise Unavailable("No arm that was measured on test has a knob that is set at inference, such as solver steps.")
     return pd.DataFrame(rows)
@@ -37,24 +40,30 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
 
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     """What line, band and marks are, and how far the choice on validation lies behind the oracle's."""
-    findings = " ".join(_finding(record, rows) for _, rows in _panels(frame))
+    groups = _groups(frame)
+    findings = " ".join(_finding(record, rows) for _, rows in groups[:MOST])
+    rest = " The others are in the table." if len(groups) > MOST else ""
     return (
         "Solid: mean on test over the fresh seeds, with its 95 % interval as a band. Dotted: validation in the search, "
         "by which the filled mark was chosen; it alone is the result. The ring is an oracle that looks at test: never "
-        f"the result, for choosing there flatters the method. {findings}"
+        f"the result, for choosing there flatters the method. {findings}{rest}"
     )
 
 
 def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
     """One panel per arm and axis."""
-    panels = _panels(frame)
-    figure, axes = canvas(rows=len(panels), height=3.1 * len(panels))
-    for panel, (_, rows) in zip(axes, panels, strict=True):
-        _panel(panel, record, rows.reset_index(drop=True))
+    groups = _groups(frame)
+    figure, axes, columns = panels(len(groups), height=3.1)
+    for panel, (_, rows) in zip(axes, groups, strict=True):
+        _panel(panel, record, rows.reset_index(drop=True), 40 if columns == 1 else 20)
+        if columns == 1:
+            panel.legend(loc="best", frameon=False)
+    metric = formatting.axis_label(test_metric(record).rpartition("/")[2], record.header.unit)
+    figure.supylabel(metric, fontsize=9.5, color=INK, parse_math=False)
     return figure
 
 
-def _panels(frame: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
+def _groups(frame: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
     return list(frame.groupby(["arm", "axis"], sort=False))
 
 
@@ -88,10 +97,13 @@ def _rows(
     factor, metric, tests = formatting.scale(record.header.unit), test_metric(record), dict[float, list[float]]()
     for item in found.values():
         for value, point in _along(axis, chosen, item.measurement.points).items():
-            tests.setdefault(value, []).append(point.metrics[metric])
+            if metric in point.metrics:
+                tests.setdefault(value, []).append(point.metrics[metric])
     searched = _along(axis, chosen, validation)
-    judged = {value: point.metrics[record.header.objective] for value, point in searched.items()}
+    judged = {value: point.metrics.get(record.header.objective) for value, point in searched.items()}
     means = {value: sum(values) / len(values) for value, values in sorted(tests.items())}
+    if not means:
+        return []
     best = (max if record.header.direction == "maximize" else min)(means, key=lambda value: means[value])
     rows = []
     for value in means:
@@ -112,7 +124,7 @@ def _along(axis: str, chosen: ConfirmRecord, points: tuple[Point, ...]) -> dict[
     return {point.axis[axis]: point for point in points if others.items() <= point.axis.items() and axis in point.axis}
 
 
-def _panel(axes: Axes, record: StudyRecord, frame: pd.DataFrame) -> None:
+def _panel(axes: Axes, record: StudyRecord, frame: pd.DataFrame, longest: int) -> None:
     look, x, y = mark(record, frame["arm"].iloc[0]), frame["value"].astype(float), frame["test mean"]
     if frame["low"].notna().all():
         low, high = frame["low"].astype(float), frame["high"].astype(float)
@@ -127,8 +139,5 @@ def _panel(axes: Axes, record: StudyRecord, frame: pd.DataFrame) -> None:
     axes.plot(oracle["value"], oracle["test mean"], "o", linestyle="none", **ring)
     if all(float(value).is_integer() for value in x):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(short(frame["arm"].iloc[0], 40), loc="left", color=look.colour, parse_math=False)
+    axes.set_title(label(record, frame["arm"].iloc[0], longest), loc="left", color=look.colour, parse_math=False)
     axes.set_xlabel(frame["axis"].iloc[0].replace("_", " "), parse_math=False)
-    metric = record.header.objective.rpartition("/")[2]
-    axes.set_ylabel(formatting.axis_label(metric, record.header.unit), parse_math=False)
-    axes.legend(loc="best", frameon=False)

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from vlstudy.journal import StudyRecord
 from vlstudy.report import formatting
 from vlstudy.report.figures.figure import Unavailable
-from vlstudy.report.figures.marks import mark, short
-from vlstudy.report.style import INK, MUTED, canvas
+from vlstudy.report.figures.marks import label, mark
+from vlstudy.report.style import INK, MUTED, panels
 
 NAMES, ENDS = ("arm", "trial", "verdict"), {"pruned": "|", "failed": "x", "running": "."}
 
@@ -44,10 +44,10 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
 def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
     """One panel an arm, on one scale."""
     arms = list(frame.groupby("arm", sort=False))
-    figure, axes = canvas(rows=len(arms), height=0.5 + 1.9 * len(arms), shared=True)
+    figure, axes, columns = panels(len(arms), height=1.9, shared=True)
     for panel, (arm, rows) in zip(axes, arms, strict=True):
-        _panel(panel, record, str(arm), rows)
-    axes[-1].set_xlabel("training done (%)")
+        _panel(panel, record, str(arm), rows, 40 if columns == 1 else 20)
+    figure.supxlabel("training done (%)", fontsize=9.5, color=INK)
     figure.supylabel(
         formatting.axis_label(record.header.objective, record.header.unit), fontsize=9.5, color=INK, parse_math=False
     )
@@ -61,7 +61,11 @@ def _rows(record: StudyRecord, arm: str) -> list[dict[str, Any]]:
     factor, objective = formatting.scale(record.header.unit), record.header.objective
     return [
         {"arm": arm, "trial": trial.number, "verdict": trial.verdict}
-        | {f"{item.percent} %": factor * item.metrics[objective] for item in trial.measurements}
+        | {
+            f"{item.percent} %": factor * item.metrics[objective]
+            for item in trial.measurements
+            if objective in item.metrics
+        }
         for trial in trials
     ]
 
@@ -70,7 +74,7 @@ def _percent(name: str) -> int:
     return int(name.removesuffix(" %"))
 
 
-def _panel(axes: Axes, record: StudyRecord, arm: str, frame: pd.DataFrame) -> None:
+def _panel(axes: Axes, record: StudyRecord, arm: str, frame: pd.DataFrame, longest: int) -> None:
     look = mark(record, arm)
     curves = frame.drop(columns=list(NAMES)).rename(columns=_percent)
     ends = curves[frame["verdict"] == "complete"].ffill(axis=1).iloc[:, -1]
@@ -85,4 +89,4 @@ def _panel(axes: Axes, record: StudyRecord, arm: str, frame: pd.DataFrame) -> No
         axes.plot(x, y, color=MUTED, linewidth=0.9, alpha=0.75, linestyle=(0, (3, 2)))
         axes.plot(x[-1], y[-1], ENDS[verdict], color=INK if verdict == "failed" else MUTED, markersize=6)
     axes.set_xlim(0, 102)
-    axes.set_title(short(arm, 40), loc="left", color=look.colour, parse_math=False)
+    axes.set_title(label(record, arm, longest), loc="left", color=look.colour, parse_math=False)

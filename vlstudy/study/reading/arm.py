@@ -38,7 +38,7 @@ def arms(place: Place, trials: int) -> tuple[Arm, ...]:
 
 
 def _arm(place: Place, trials: int) -> Arm:
-    keys = place.mapping(("name", "method", "schedule", "fixed", "space"), required=("name", "method"))
+    keys = place.mapping(("name", "method", "on", "schedule", "fixed", "space"), required=("name", "method"))
     method = word(keys["method"], METHODS) if "method" in keys else None
     schedule = word(keys["schedule"], SCHEDULES) if "schedule" in keys else "fixed"
     owners: dict[str, type] = {"train": TrainSettings}
@@ -47,8 +47,11 @@ def _arm(place: Place, trials: int) -> Arm:
     if method and schedule:
         _check_governs(keys.get("schedule", place), method, schedule)
     fixed = _fixed(keys["fixed"], owners) if "fixed" in keys else {}
+    name = line(keys["name"]) if "name" in keys else ""
     arm = Arm(
-        name=line(keys["name"]) if "name" in keys else "",
+        name=name,
+        family=name,
+        on=line(keys["on"]) if "on" in keys else "",
         method=method or "",
         schedule=schedule or "",
         fixed=dict(sorted(fixed.items())),

@@ -4,19 +4,21 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vlstudy.data import SOURCES
 from vlstudy.errors import suggest
 from vlstudy.knobs import knobs
 from vlstudy.metrics import METRICS
 from vlstudy.study.reading.arm import arms
+from vlstudy.study.reading.data import Condition, data
 from vlstudy.study.reading.fields import checked
+from vlstudy.study.reading.fitting import check_attention, check_bases, check_data
 from vlstudy.study.reading.place import Place
-from vlstudy.study.reading.words import line, word
+from vlstudy.study.reading.words import line
 from vlstudy.study.spec import (
+    Arm,
     BackboneSpec,
     BudgetSpec,
     ConfirmSpec,
@@ -24,6 +26,7 @@ from vlstudy.study.spec import (
     ResourceSpec,
     SearchSpec,
     StudySpec,
+    label,
 )
 
 Section = TypeVar("Section", BackboneSpec, BudgetSpec, ConfirmSpec, PrunerSpec, ResourceSpec, SearchSpec)
@@ -35,26 +38,49 @@ def document(root: Place, *, path: Path, text: str) -> StudySpec:
     """The study; only worth something if `root.faults` has no problems after it."""
     keys = root.mapping(_KEYS, required=_REQUIRED)
     search = _section(SearchSpec, keys.get("search"))
-    written = _data(keys["data"]) if "data" in keys else {}
+    asked = data(keys["data"]) if "data" in keys else None
+    conditions = asked.conditions(path.parent) if asked else ()
+    families = arms(keys["arms"], search.trials) if "arms" in keys else ()
+    backbone = _section(BackboneSpec, keys.get("backbone"))
     content: dict[str, Any] = {
         "study": line(keys["study"]) if "study" in keys else "",
         "question": line(keys["question"]) if "question" in keys else "",
-        "backbone": _section(BackboneSpec, keys.get("backbone")),
         "objective": _objective(keys["objective"]) if "objective" in keys else "",
-        "arms": arms(keys["arms"], search.trials) if "arms" in keys else (),
         "search": search,
         "pruner": _pruner(keys.get("pruner")),
         "confirm": _confirm(keys.get("confirm"), search.seed),
     }
+    if families:
+        places = keys["arms"].items()
+        check_data(places, families, [condition.source for condition in conditions])
+        check_bases(places, families)
+        check_attention(places, families, backbone)
+    written = {"arms": families, "backbone": backbone, "data": asked.written() if asked else {}}
     return StudySpec(
         **content,
+        arms=tuple(_under(condition, arm) for condition in conditions for arm in families),
+        backbone=_located(backbone, path.parent),
         resources=_resources(keys.get("resources")),
         budget=_budget(keys.get("budget")),
-        data=_source(written, path.parent),
+        data=conditions[0].source if conditions else None,
         text=text,
         path=str(path),
-        digest=_digest({**content, "data": written}),
+        digest=_digest({**content, **written}),
     )
+
+
+def _under(condition: Condition, arm: Arm) -> Arm:
+    """The arm of a family under one condition."""
+    name = f"{arm.family} {label(condition.knobs)}" if condition.knobs else arm.family
+    return replace(arm, name=name, condition=dict(condition.knobs), data=condition.source)
+
+
+def _located(backbone: BackboneSpec, folder: Path) -> BackboneSpec:
+    """A checkpoint's path starts at the file's folder; a tag of open_clip stays a tag."""
+    if backbone.pretrained is None:
+        return backbone
+    path = folder / Path(backbone.pretrained).expanduser()
+    return replace(backbone, pretrained=os.path.abspath(path)) if path.is_file() else backbone
 
 
 def _section(kind: type[Section], place: Place | None) -> Section:
@@ -66,42 +92,9 @@ def _section(kind: type[Section], place: Place | None) -> Section:
     return kind(**checked(kind, place.children()))
 
 
-def _data(place: Place) -> dict[str, Any]:
-    """`source` and the source's fields as they are written, defaults included."""
-    keys = place.children()
-    if not place.is_mapping():
-        place.wrong(f"needs a mapping such as {{source: {next(iter(SOURCES))}}}, got {place.got()}.")
-        return {}
-    if "source" not in keys:
-        place.missing("source", f"Known sources: {', '.join(SOURCES)}.")
-        return {}
-    name = word(keys.pop("source"), SOURCES)
-    if name is None:
-        return {}
-    kind = SOURCES[name]
-    for unknown in keys.keys() - knobs(kind).keys():
-        keys.pop(unknown).wrong_key(f"unknown key `{unknown}`. {suggest(unknown, ['source', *knobs(kind)])}")
-    if "path" in knobs(kind) and "path" not in keys:
-        place.missing("path", f"Source `{name}` reads it; a relative path starts at this file's folder.")
-    fields = checked(kind, keys)
-    if fields.get("path") == "":
-        keys["path"].wrong("needs the path of a file, got an empty text.")
-    return {"source": name, **asdict(kind(**fields))}
-
-
-def _source(written: Mapping[str, Any], folder: Path) -> Any:
-    """The source that reads what the file means: a relative path starts at the file's folder."""
-    if not written:
-        return None
-    fields = {name: value for name, value in written.items() if name != "source"}
-    if "path" in fields:
-        fields["path"] = os.path.abspath(folder / Path(fields["path"]).expanduser())
-    return SOURCES[written["source"]](**fields)
-
-
 def _objective(place: Place) -> str:
     """A metric on validation."""
-    known = [f"val/{name}" for name in METRICS]
+    known = [f"val/{name}" for name, metric in METRICS.items() if metric.split == "both"]
     value = place.value()
     if place.items():
         place.wrong("one objective for now: a list of them (a Pareto study) cannot be searched yet. Choose one.")
@@ -112,6 +105,9 @@ def _objective(place: Place) -> str:
     elif value.startswith("test/"):
         way_out = suggest(f"val/{value[5:]}", known)
         place.wrong(f"nothing is chosen on the test split: it is measured once, at the end. {way_out}")
+    elif value.removeprefix("val/") in METRICS and f"val/{value}" not in known:
+        why = "is measured on test images only, on which nothing is chosen"
+        place.wrong(f"`{value}` {why}. The report shows it in any case. Known: {', '.join(known)}.")
     else:
         bare = value if value.startswith("val/") else f"val/{value.split('/')[-1]}"
         place.wrong(f"unknown metric `{value}`. {suggest(bare, known)}")
@@ -166,8 +162,14 @@ def _digest(content: Mapping[str, Any]) -> str:
 def _canonical(value: Any) -> Any:
     """JSON of a value in which a dataclass tells its kind: uniform and log-uniform have the same fields."""
     if hasattr(value, "__dataclass_fields__"):
-        content = {name: _canonical(getattr(value, name)) for name in value.__dataclass_fields__}
+        names = [name for name in value.__dataclass_fields__ if not isinstance(value, Arm) or name in _asked_of(value)]
+        content = {name: _canonical(getattr(value, name)) for name in names}
         return {"kind": type(value).__name__, **content}
     if isinstance(value, Mapping):
         return {name: _canonical(item) for name, item in value.items()}
     return [_canonical(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _asked_of(arm: Arm) -> tuple[str, ...]:
+    """The fields of an arm that the file sets; `on` only where it is set, so that older studies keep their digest."""
+    return ("name", "method", "schedule", "fixed", "space", *(("on",) if arm.on else ()))

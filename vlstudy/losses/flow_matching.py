@@ -1,4 +1,4 @@
-"""Losses as pure functions, each with its equation."""
+"""Losses of flow matching as pure functions, each with its equation."""
 
 import torch
 from jaxtyping import Float

@@ -1,0 +1,144 @@
+"""An image tower inside a model that is trained on pictures."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vlstudy.data.pixels import PixelSet
+from vlstudy.data.sets import DevSplits, FeatureSet
+from vlstudy.errors import TrainingError
+from vlstudy.rng import generator
+
+if TYPE_CHECKING:
+    from vlstudy.backbones.towers import Backbone
+
+_SMALLEST = 0.5  # share of a crop, as that of the sources' cached views (our choice)
+_AT_ONCE = 256  # pictures that are encoded together where nothing is learnt
+
+
+class ImageTower(nn.Module):
+    """open_clip's image tower of one backbone, with the statistics that its pictures are normalised by."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: "Backbone") -> None:
+        super().__init__()
+        self.visual: nn.Module = backbone.model.visual
+        for name, values in (("mean", backbone.mean), ("std", backbone.std)):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
+
+    def prepare(self, pictures: UInt8[Tensor, "b s s 3"]) -> Float[Tensor, "b 3 s s"]:
+        """Pictures of the tower's side as it takes them, on its device."""
+        values = pictures.to(self.mean.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+        normalised: Tensor = (values - self.mean) / self.std
+        return normalised
+
+    def forward(self, pictures: UInt8[Tensor, "b s s 3"]) -> Float[Tensor, "b d"]:
+        """Unit features."""
+        return functional.normalize(self.visual(self.prepare(pictures)).float(), dim=-1)
+
+    def encode(self, images: FeatureSet, weights: Mapping[str, Tensor] = MappingProxyType({})) -> Float[Tensor, "n d"]:
+        """Unit features of the plain views of all images, in parts; with other `weights` in place of the tower's own.
+
+        Args:
+            images: with pictures.
+            weights: name of a parameter -> what stands in for it; the tower itself does not change.
+        """
+        pixels = pictures_of(images)
+        return torch.cat([self._features(pixels.plain(part), weights) for part in _parts(images)])
+
+    def with_weights(self, weights: Mapping[str, Tensor]) -> "ImageTower":
+        """A copy in which these parameters have other values; the tower itself if there are none."""
+        if not weights:
+            return self
+        other = deepcopy(self)
+        other.load_state_dict(dict(weights), strict=False)
+        return other
+
+    def encode_views(self, images: FeatureSet) -> Float[Tensor, "n v d"]:
+        """Unit features of as many random crops of each image as it has cached views.
+
+        The crops are other ones than the cached features', but drawn alike.
+        """
+        pixels, count = pictures_of(images), images.views.shape[1]
+        if not count:
+            return images.views
+
+        def crops(view: int, part: Int[Tensor, " b"]) -> UInt8[Tensor, "b s s 3"]:
+            return pixels.crops(part, generator(view, "view", int(part[0])), _SMALLEST)
+
+        views = [torch.cat([self(crops(view, part)) for part in _parts(images)]) for view in range(count)]
+        return torch.stack(views, dim=1)
+
+    def _features(self, pictures: UInt8[Tensor, "b s s 3"], weights: Mapping[str, Tensor]) -> Float[Tensor, "b d"]:
+        if not weights:
+            found: Tensor = self(pictures)
+            return found
+        swapped: Tensor = torch.func.functional_call(self, dict(weights), (pictures,))
+        return swapped
+
+
+class TextTower(nn.Module):
+    """open_clip's text tower of one backbone, with the prompts and the tokenizer that go with it."""
+
+    def __init__(self, backbone: "Backbone", templates: tuple[str, ...]) -> None:
+        super().__init__()
+        self.tower: nn.Module = backbone.model
+        self.tower.visual = nn.Identity()  # the image tower is another module's
+        self._tokenizer, self._templates = backbone.tokenizer, templates
+        self._tokens: dict[tuple[str, ...], Tensor] = {}
+
+    def forward(self, names: tuple[str, ...]) -> Float[Tensor, "c d"]:
+        """The unit feature of each class: the mean over templates of unit features, of unit length again."""
+        tokens = self._tokenized(names)
+        features = self.tower.encode_text(tokens.flatten(0, 1)).float()  # type: ignore[operator]
+        unit = functional.normalize(features, dim=-1).reshape(*tokens.shape[:2], -1)
+        return functional.normalize(unit.mean(dim=0), dim=-1)
+
+    def encode(
+        self, names: tuple[str, ...], weights: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> Float[Tensor, "c d"]:
+        """The same with other `weights` in place of the tower's own."""
+        found: Tensor = torch.func.functional_call(self, dict(weights), (names,))
+        return found
+
+    def _tokenized(self, names: tuple[str, ...]) -> Int[Tensor, "t c context"]:
+        if names not in self._tokens:
+            rows = [self._tokenizer([template.format(name) for name in names]) for template in self._templates]
+            self._tokens[names] = torch.stack(rows)
+        return self._tokens[names].to(next(self.tower.parameters()).device)
+
+
+def pictures_of(images: FeatureSet) -> PixelSet:
+    """The pictures of the images.
+
+    Raises:
+        TrainingError: if the source has features only.
+    """
+    if images.pixels is None:
+        raise TrainingError("the data source has features only; this method trains on pictures.")
+    return images.pixels
+
+
+def _parts(images: FeatureSet) -> tuple[Int[Tensor, " b"], ...]:
+    return torch.split(torch.arange(len(images)), _AT_ONCE)
+
+
+def backbone_of(dev: DevSplits) -> "Backbone":
+    """A fresh copy of the backbone, frozen.
+
+    Raises:
+        TrainingError: if the source has features only.
+    """
+    if dev.towers is None:
+        raise TrainingError("the data source has features only; this method needs the backbone's towers.")
+    backbone = dev.towers()
+    backbone.model.requires_grad_(False)
+    return backbone
