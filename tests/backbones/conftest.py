@@ -20,6 +20,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "tiny": {},
     "tiny-quickgelu": {"quick_gelu": True},
     "tiny-custom": {"custom_text": True},
+    "tiny-sigmoid": {"init_logit_bias": -10.0},
     "tiny-deeper": {"vision_cfg": {**TINY["vision_cfg"], "layers": 3}},
     "tiny-wider": {"text_cfg": {**TINY["text_cfg"], "width": 32}},
     "tiny-resnet": {"vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16, "patch_size": None}},

@@ -58,6 +58,13 @@ def test_names_of_the_older_layout_are_converted(tiny: str, weights: Weights, tm
     assert torch.equal(found.text.text_projection, weights["text_projection"])
 
 
+def test_a_bias_that_was_never_trained_is_zero_and_a_scale_may_be_a_row(
+    tiny: str, weights: Weights, tmp_path: Path
+) -> None:
+    found = load("tiny-sigmoid", str(saved({**weights, "logit_scale": torch.tensor([3.0])}, tmp_path))).model
+    assert float(found.logit_bias.detach()) == 0 and float(found.logit_scale.detach()) == 3
+
+
 class Bomb:
     """What a pickle can do."""
 
@@ -102,12 +109,14 @@ def test_another_models_weights_are_told_with_whose_they_are(
     told = refusal(model, saved(weights, tmp_path))
     assert f"not the weights of `{model}`" in told
     assert all(part in told for part in says)
-    assert told.endswith("They have the shapes of `tiny`, `tiny-custom`, `tiny-quickgelu`: name that as the model.")
+    assert told.endswith(
+        "They have the shapes of `tiny`, `tiny-custom`, `tiny-sigmoid`, ...: name the one they were trained as."
+    )
 
 
 def test_a_resnets_weights_are_known_too(tiny: str, tmp_path: Path) -> None:
     resnet = {name: value.contiguous() for name, value in load("tiny-resnet", "random").model.state_dict().items()}
-    assert "They have the shapes of `tiny-resnet`: name that" in refusal(tiny, saved(resnet, tmp_path))
+    assert "They have the shapes of `tiny-resnet`: name the one" in refusal(tiny, saved(resnet, tmp_path))
 
 
 @pytest.mark.parametrize("model", ["ViT-B-32", "ViT-L-14-336", "RN50x4", "ViT-B-16-plus-240"])

@@ -176,6 +176,19 @@ def test_attention_that_pools_stays_as_it_is() -> None:
     assert torch.allclose(tower(torch.ones(1, 3, 32, 32)), before, atol=1e-6)
 
 
+def test_both_encoders_of_coca_learn_and_its_decoder_does_not() -> None:
+    torch.manual_seed(0)
+    decoder = {"context_length": 76, "vocab_size": 49408, "width": 24, "heads": 2, "layers": 1}
+    text = {**TINY["text_cfg"], "context_length": 76, "embed_cls": True, "output_tokens": True}
+    vision = {**TINY["vision_cfg"], "attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True}
+    model = open_clip.CoCa(24, decoder, text, vision)
+    rows = open_clip.SimpleTokenizer(context_length=76)(["a star", "two hearts"])
+    before = model.encode_text(rows)
+    assert len(add_lora(model)) == 2 + 1
+    assert not any(isinstance(module, LoraAttention) for module in model.text_decoder.modules())
+    assert torch.allclose(model.encode_text(rows), before, atol=1e-6)  # whose masks are one a head
+
+
 def test_a_tower_without_attention_is_refused() -> None:
     tower = open_clip.CLIP(16, {"image_size": 32, "layers": [1, 1, 1, 1], "width": 16}, TINY["text_cfg"]).visual
     with pytest.raises(BackboneError, match=r"`ModifiedResNet` has none\. Take a ViT"):

@@ -31,13 +31,13 @@ class NotedTraining(Training):
         self.notes = notes
 
     def train(
-        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], *, seed: int, fresh: bool, state: State | None
+        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], *, fresh: bool, state: State | None, **how: Any
     ) -> Iterator[tuple[Measurement, State]]:
         if not fresh:
             with self.notes.open("a") as file:
                 node = ray.get_runtime_context().get_node_id()
                 file.write(f"{arm.name} {state.measurement.step if state else 0} {node}\n")
-        yield from super().train(spec, arm, settings, seed=seed, fresh=fresh, state=state)
+        yield from super().train(spec, arm, settings, fresh=fresh, state=state, **how)
 
 
 @pytest.fixture

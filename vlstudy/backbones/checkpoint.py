@@ -110,4 +110,4 @@ def _likely(weights: Mapping[str, Tensor]) -> str:
     models = models_like(weights)
     if not models:
         return "Name the model that they were trained as."
-    return f"They have the shapes of {_first(f'`{model}`' for model in models)}: name that as the model."
+    return f"They have the shapes of {_first(f'`{model}`' for model in models)}: name the one they were trained as."

@@ -120,7 +120,7 @@ def add_lora(
 ) -> list[LoraAttention]:
     """The attention layers of a tower, each with an update in place of the plain one; nothing else is trained then.
 
-    Meant is the self-attention of the blocks; attention that pools or looks at another tower stays as it is.
+    Meant are the blocks that encode; attention that pools, and CoCa's decoder, stay as they are.
 
     Args:
         tower: changed in place, so it must be ours.
@@ -133,21 +133,21 @@ def add_lora(
         BackboneError: for a tower without such attention: a ResNet, or one of timm or transformers.
     """
     tower.requires_grad_(False)
-    blocks = [block for block in tower.modules() if _attends_to_itself(block)]
+    blocks = [block for name, block in tower.named_modules() if _encodes(name, block)]
     if not blocks:
         raise BackboneError(
             f"LoRA needs blocks with torch's attention; `{type(tower).__name__}` has none. Take a ViT of open_clip, or "
             "`heads` or `all` where the method has `trains`."
         )
     for block in blocks:
-        block.attn = LoraAttention(block.attn, rank, alpha, dropout, on)  # type: ignore[arg-type]
+        block.attn = LoraAttention(block.attn, rank, alpha, dropout, on)
     return [module for module in tower.modules() if isinstance(module, LoraAttention)]
 
 
-def _attends_to_itself(block: nn.Module) -> bool:
-    """Whether it is a block as open_clip has them, and not one whose keys come from elsewhere."""
-    is_block = isinstance(getattr(block, "attn", None), nn.MultiheadAttention) and hasattr(block, "ln_1")
-    return is_block and not hasattr(block, "ln_1_kv")
+def _encodes(name: str, block: nn.Module) -> bool:
+    """Whether it is a block as open_clip's encoders have them."""
+    has_attention = isinstance(getattr(block, "attn", None), nn.MultiheadAttention)
+    return has_attention and hasattr(block, "ln_1") and not name.startswith("text_decoder")
 
 
 def merge(tower: nn.Module) -> None:

@@ -90,12 +90,13 @@ class FeatureFile:
         self._names()
         digest = hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
         parts = {"source": "feature_file", "data": digest, "shots": str(self.shots), "format": "1"}
-        return (Key(f"feature file {Path(self.path).stem}", parts),)
+        return (Key(f"feature file {Path(self.path).stem}, {self.shots} shots", parts),)
 
     def training_images(self) -> int:
-        """As many as shots x classes, or fewer if a class has fewer."""
-        labels = self._arrays()["train_y"]
-        return int(np.minimum(np.bincount(labels), self.shots).sum())
+        """As many as shots x trained classes, or fewer if a class has fewer."""
+        arrays = self._arrays()
+        trained = Task(name=self.task).trained(len(arrays["classnames"]))
+        return int(np.minimum(np.bincount(arrays["train_y"])[:trained], self.shots).sum())
 
     def _open(self) -> Mapping[str, Any]:
         try:
