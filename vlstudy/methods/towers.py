@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vlstudy.backbones.trainable import choose
 from vlstudy.data.pixels import PixelSet
 from vlstudy.data.sets import DevSplits, FeatureSet
 from vlstudy.errors import TrainingError
@@ -140,5 +141,5 @@ def backbone_of(dev: DevSplits) -> "Backbone":
     if dev.towers is None:
         raise TrainingError("the data source has features only; this method needs the backbone's towers.")
     backbone = dev.towers()
-    backbone.model.requires_grad_(False)
+    choose(backbone.model, "none")
     return backbone

@@ -17,7 +17,10 @@ class BackboneSpec:
     """Which towers: open_clip's model name and pretrained tag or checkpoint path, or `miniature`."""
 
     model: str = knob("miniature", "open_clip's name of the towers, or miniature")
-    pretrained: str | None = knob(None, "open_clip's tag of the weights, or a checkpoint's path; null: the default")
+    pretrained: str | None = knob(
+        None,
+        "open_clip's tag of the weights, a checkpoint's path (OpenAI's from a file need MODEL-quickgelu), or random",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
