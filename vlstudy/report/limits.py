@@ -1,7 +1,7 @@
 """What a study of this task does not show, in sentences."""
 
 from vlstudy.journal import StudyRecord
-from vlstudy.report.reading import task
+from vlstudy.report.reading import tasks
 
 _TASKS = {
     "base_to_new": (
@@ -34,4 +34,5 @@ def limits(record: StudyRecord) -> tuple[str, ...]:
     """The sentences that this study's task, measures and arms call for."""
     seen = any(name.startswith("test/attention_on_object") for item in record.confirms for name in item.metrics)
     stacked = any(arm.on for arm in record.header.arms)
-    return (*_TASKS.get(task(record), ()), *[_ATTENTION] * seen, *[_STAGES] * stacked)
+    asked = [line for one in tasks(record) for line in _TASKS.get(one, ())]
+    return (*asked, *[_ATTENTION] * seen, *[_STAGES] * stacked)

@@ -8,7 +8,7 @@ from vlstudy.journal import ArmHeader, StudyRecord
 from vlstudy.report import formatting
 from vlstudy.report.citing import plain, references
 from vlstudy.report.figures.domains import by_domain, over_domains
-from vlstudy.report.reading import data_of, families, family, measured, task
+from vlstudy.report.reading import data_of, families, family, measured, tasks
 from vlstudy.report.references import SHIFT_SETS, Published
 from vlstudy.report.statistics import interval
 from vlstudy.report.table import Cell, Table, table
@@ -63,7 +63,8 @@ def _found(record: StudyRecord) -> list[tuple[str, Published]]:
     return [
         (dataset, one)
         for dataset in dict.fromkeys(str(data.get("dataset", "")) for data in every)
-        for one in references(str(header.data.get("source", "")), dataset, task(record), shots)
+        for asked in tasks(record)
+        for one in references(str(header.data.get("source", "")), dataset, asked, shots)
         if not one.domain or not tested or plain(one.domain) in tested
     ]
 

@@ -102,9 +102,9 @@ def data_of(record: StudyRecord, arm: ArmHeader) -> Mapping[str, Any]:
     return {**record.header.data, **arm.data}
 
 
-def task(record: StudyRecord) -> str:
-    """What is asked of the data, such as `base_to_new`; "" if the source knows one task only."""
-    return str(record.header.data.get("task", ""))
+def tasks(record: StudyRecord) -> tuple[str, ...]:
+    """What is asked of the data, such as `base_to_new`, each task of the study's conditions once."""
+    return tuple(dict.fromkeys(str(data_of(record, arm).get("task", "")) for arm in record.header.arms))
 
 
 def _values(arm: ArmHeader, without: Sequence[str]) -> dict[str, Any]:

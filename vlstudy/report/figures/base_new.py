@@ -12,7 +12,7 @@ from vlstudy.report import formatting
 from vlstudy.report.figures.columns import columns
 from vlstudy.report.figures.figure import NotApplicable, Unavailable
 from vlstudy.report.figures.marks import mark, short
-from vlstudy.report.reading import conditions, confirmed, family, measured, task
+from vlstudy.report.reading import conditions, confirmed, family, measured, tasks
 from vlstudy.report.statistics import interval
 from vlstudy.report.style import GRID, MUTED, key, panels
 
@@ -28,7 +28,7 @@ def title(record: StudyRecord) -> str:
 
 def numbers(record: StudyRecord) -> pd.DataFrame:
     """One row an arm: base, new and their harmonic mean, each with its interval."""
-    if task(record) not in TASKS:
+    if not set(tasks(record)) & set(TASKS):
         raise NotApplicable("All classes were trained on.")
     rows = [_row(record, arm, one.label) for one in conditions(record) for arm in one.arms]
     found = [row for row in rows if row]
@@ -40,7 +40,7 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
 
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     """What the marks, bars and lines are."""
-    names = "the names of its own half" if task(record) == "base_to_new" else "all names"
+    names = "the names of its own half" if "base_to_new" in tasks(record) else "all names"
     best = frame.sort_values("harmonic mean: mean", kind="stable").iloc[-1]
     where = f" ({best['condition']})" if "condition" in frame else ""
     value = formatting.shown(best["harmonic mean: mean"] / PERCENT, "fraction")

@@ -92,16 +92,24 @@ def _by_condition(record: StudyRecord, frame: pd.DataFrame, seeds: pd.DataFrame)
     figure, axes = canvas(rows=len(groups), height=0.4 + sum(heights), ratios=sizes, shared=False)
     low, high = float(seeds.min().min()), float(seeds.max().max())
     margin = 0.05 * (high - low) or 1.0
+    alike = _on_one_scale(record)
     for panel, (label, rows) in zip(axes, groups, strict=True):
         _strips(panel, record, rows, seeds, "")
         panel.set_title(short(str(label), 44), loc="left", parse_math=False)
-        panel.set_xlim(low - margin, high + margin)
-        panel.tick_params(axis="x", labelbottom=panel is axes[-1])
+        if alike:
+            panel.set_xlim(low - margin, high + margin)
+            panel.tick_params(axis="x", labelbottom=panel is axes[-1])
         for place, (_, row) in enumerate(rows.iterrows()):
             if f"{GAP}: n" in row:
                 _beside(panel, len(rows) - 1 - place, row, record.header.unit)
     axes[-1].set_xlabel(formatting.axis_label(test_metric(record), record.header.unit), parse_math=False)
     return figure
+
+
+def _on_one_scale(record: StudyRecord) -> bool:
+    """Whether conditions differ in numbers alone, such as shots; those of tasks are too far apart for one scale."""
+    values = (value for arm in record.header.arms for value in arm.condition.values())
+    return all(isinstance(value, int | float) for value in values)
 
 
 def _beside(axes: Axes, y: float, row: "pd.Series[Any]", unit: str) -> None:

@@ -11,7 +11,7 @@ from vlstudy.report import formatting
 from vlstudy.report.figures import cells
 from vlstudy.report.figures.columns import columns
 from vlstudy.report.figures.figure import NotApplicable, Unavailable
-from vlstudy.report.reading import Condition, family, grouped, measured, task
+from vlstudy.report.reading import Condition, family, grouped, measured, tasks
 from vlstudy.report.statistics import Interval, interval, paired
 from vlstudy.report.style import canvas
 
@@ -27,14 +27,17 @@ def title(record: StudyRecord) -> str:
 
 def numbers(record: StudyRecord) -> pd.DataFrame:
     """One row per arm and domain, the mean over the domains last: accuracy, and the difference to the baseline."""
-    if task(record) not in ("domain_shift", "open_class"):
+    if not set(tasks(record)) & {"domain_shift", "open_class"}:
         raise NotApplicable("Training and test images come from the same domains.")
-    rows = [row for one in grouped(record.header.arms, without=["held_out"]) for row in _rows(record, one)]
-    if not rows and task(record) == "open_class":
+    found = [_rows(record, one) for one in grouped(record.header.arms, without=["held_out"])]
+    rows = [row for some in found for row in some]
+    if not rows and "domain_shift" not in tasks(record):
         raise NotApplicable("The classes were split, not the domains.")
     if not rows:
         raise Unavailable("No setting has been confirmed on another domain yet.")
-    return pd.DataFrame(rows)
+    if sum(map(bool, found)) == 1:  # whose condition need not be told
+        rows = [{**row, "row": row["arm"]} for row in rows]
+    return pd.DataFrame(rows).drop(columns="arm")
 
 
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
@@ -102,7 +105,12 @@ def _rows(record: StudyRecord, condition: Condition) -> list[dict[str, Any]]:
             domains[MEAN] = over_domains(domains)
     base = _base(found, [name for name, arms in own.items() if arms[0].baseline], every)
     return [
-        {"row": f"{name} ({condition.label})" if condition.label else name, "domain": domain, "baseline": base}
+        {
+            "arm": name,
+            "row": f"{name} ({condition.label})" if condition.label else name,
+            "domain": domain,
+            "baseline": base,
+        }
         | columns(interval(list(values.values())), PERCENT)
         | columns(_gap(found, name, base, domain), PERCENT, "difference: ")
         for name in found
