@@ -129,3 +129,21 @@ def test_a_family_looks_the_same_in_every_condition_and_keeps_its_condition_in_i
 def test_an_arms_data_are_the_studys_with_its_own_on_top() -> None:
     record = made(TWO)
     assert data_of(record, record.header.arms[1]) == {"source": "miniature", "task": "few_shot", "shots": 4}
+
+
+@pytest.mark.parametrize("first", ["domain_shift", "base_to_new"])
+def test_a_study_of_two_tasks_shows_the_figures_of_both(first: str) -> None:
+    second = "base_to_new" if first == "domain_shift" else "domain_shift"
+    arms = tasks.family("coop", [{"task": first}, {"task": second}])
+    confirms = []
+    for arm in arms:
+        halves = {"base_accuracy": 0.7, "new_accuracy": 0.6, "harmonic_mean": 0.65, "accuracy": 0.65}
+        domains = {"accuracy": 0.2, "accuracy@sketch": 0.1, "accuracy@noise": 0.3}
+        metrics = halves if arm.condition["task"] == "base_to_new" else domains
+        confirms += [tasks.on_test(arm.name, seed, metrics) for seed in (1, 2)]
+    record = tasks.study(arms, confirms, data={"source": "miniature", "task": first})
+    assert FIGURES["base_new"].numbers(record)["arm"].tolist() == ["coop"]
+    domains_shown = FIGURES["domains"].numbers(record)
+    assert set(domains_shown["row"]) == {"coop"} and {"sketch", "noise"} <= set(domains_shown["domain"])
+    panels = FIGURES["comparison"].draw(record, FIGURES["comparison"].numbers(record)).axes
+    assert panels[0].get_xlim() != panels[1].get_xlim()  # 65 % and 20 % are not drawn on one scale
