@@ -19,7 +19,7 @@ from vlstudy.rng import generator
 if TYPE_CHECKING:
     from vlstudy.backbones.towers import Backbone
 
-_SMALLEST = 0.5  # share of a crop, as that of the sources' cached views (our choice)
+_SMALLEST = 0.5  # share of a crop
 _AT_ONCE = 256  # pictures that are encoded together where nothing is learnt
 
 
@@ -66,7 +66,7 @@ class ImageTower(nn.Module):
     def encode_views(self, images: FeatureSet) -> Float[Tensor, "n v d"]:
         """Unit features of as many random crops of each image as it has cached views.
 
-        The crops are other ones than the cached features', but drawn alike.
+        A crop has half of the picture's area or more (our choice), whatever the cached views have.
         """
         pixels, count = pictures_of(images), images.views.shape[1]
         if not count:
