@@ -60,3 +60,16 @@ def test_only_the_keys_are_trained() -> None:
     terms = TipAdapterF().loss_terms(model, toy_batch(), np.random.default_rng(0))
     (gradient,) = torch.autograd.grad(terms["cross_entropy"], model.get_parameter("keys"))
     assert float(gradient.abs().sum()) > 0
+
+
+def test_the_keys_learn_whatever_is_listed_first() -> None:
+    model = TipAdapterF(alpha=(0.0, 2.0), beta=(1.0, 5.5)).build(toy_pool().dev(0))
+
+    def gradient(method: TipAdapterF) -> torch.Tensor:
+        loss = method.loss_terms(model, toy_batch(), np.random.default_rng(0))["cross_entropy"]
+        (found,) = torch.autograd.grad(loss, model.get_parameter("keys"))
+        return found
+
+    listed = gradient(TipAdapterF(alpha=(0.0, 2.0), beta=(1.0, 5.5)))
+    assert float(listed.abs().sum()) > 0 and torch.equal(listed, gradient(TipAdapterF()))
+    assert not torch.equal(listed, gradient(TipAdapterF(alpha=3.0)))

@@ -14,6 +14,7 @@ from vlstudy.data.sets import Classes, DevSplits, FeatureSet
 from vlstudy.knobs import knob
 from vlstudy.methods.protocol import Batch, Method
 
+ALPHA, BETA = 1.0, 5.5  # the paper's
 _SOURCE = "Tip-Adapter, arXiv 2207.09519, equations 3 to 6"
 
 
@@ -55,8 +56,8 @@ class TipAdapter(Method):
         "augmentation); where there are none, its plain feature.",
     )
 
-    alpha: float | tuple[float, ...] = knob(1.0, "weight of the cache's votes", low=0.0, high=1000.0, axis=True)
-    beta: float | tuple[float, ...] = knob(5.5, "sharpness of the votes", low=0.0, high=1000.0, axis=True)
+    alpha: float | tuple[float, ...] = knob(ALPHA, "weight of the cache's votes", low=0.0, high=1000.0, axis=True)
+    beta: float | tuple[float, ...] = knob(BETA, "sharpness of the votes", low=0.0, high=1000.0, axis=True)
 
     def build(self, dev: DevSplits) -> nn.Module:
         """The cache of the training images."""
@@ -84,7 +85,8 @@ class TipAdapter(Method):
 class TipAdapterF(TipAdapter):
     """Tip-Adapter whose keys are trained by cross-entropy from there.
 
-    Training uses the first listed alpha and beta; validation then chooses among all of them.
+    Training uses alpha and beta where they are one value, else the paper's 1 and 5.5; validation then chooses among all
+    that are listed.
 
     Differs from the paper: the optimiser's schedule is the study's; the paper has AdamW, lr 1e-3, 20 epochs.
     Source: Tip-Adapter (arXiv 2207.09519), section 3.2.
@@ -94,7 +96,7 @@ class TipAdapterF(TipAdapter):
     terms: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     choices: ClassVar[tuple[str, ...]] = (
         *TipAdapter.choices,
-        "Tip-Adapter-F trains at the first listed alpha and beta and chooses among all listed ones afterwards.",
+        "Tip-Adapter-F trains at alpha 1 and beta 5.5 where several are listed, and chooses among them afterwards.",
     )
 
     def build(self, dev: DevSplits) -> nn.Module:
@@ -105,9 +107,11 @@ class TipAdapterF(TipAdapter):
     def loss_terms(self, model: nn.Module, batch: Batch, rng: np.random.Generator) -> dict[str, Float[Tensor, ""]]:
         """Cross-entropy in nats."""
         assert isinstance(model, Cache)
-        point, classes = self.points()[0], batch.classes
+        alpha = self.alpha if isinstance(self.alpha, int | float) else ALPHA
+        beta = self.beta if isinstance(self.beta, int | float) else BETA
+        classes = batch.classes
         scores = classes.logit_scale * batch.image_features @ classes.text_features.T
-        scores = scores + point["alpha"] * model.votes(batch.image_features, point["beta"])
+        scores = scores + alpha * model.votes(batch.image_features, beta)
         return {"cross_entropy": functional.cross_entropy(scores, batch.labels)}
 
 
