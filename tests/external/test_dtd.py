@@ -110,10 +110,12 @@ def timed(name: str, root: Path, fields: dict[str, object]) -> Measurement:
     return trained
 
 
+@pytest.mark.slow  # a minute on two cores
 def test_a_lora_step_is_taken_on_a_vit_b_16(root: Path) -> None:
     assert timed("clip_lora", root, {}).terms["cross_entropy"] > 0
 
 
+@pytest.mark.slow  # a minute on two cores
 def test_an_attention_alignment_step_is_taken_on_a_vit_b_16(root: Path) -> None:
     terms = timed("alignclip", root, {"kappa": 0.05, "averaged": 1}).terms
     assert terms["attention"] > 0 and terms["similarity"] > 0
