@@ -14,7 +14,7 @@ from vlstudy.training import TrainSettings, build, fit
 from vlstudy.training import test as measure_test
 
 SEEDS, ALIGNED = (0, 1, 2), (1, 2, 3)
-SETTINGS = TrainSettings(epochs=20, lr=1e-3, evaluations=1, crop=1.0)
+SETTINGS = TrainSettings(epochs=12, lr=1e-3, evaluations=1, crop=1.0)
 PLAIN = AlignClip(weight=0.0, sls="off", margin=0.0, beta=0.0)
 
 
@@ -42,14 +42,14 @@ def test_check_24_alignment_draws_attention_to_the_planted_object_and_the_contro
     plain = [looking("branch", 0.0, seed) for seed in SEEDS]
     gained = [looking("branch", 10.0, seed) - start for seed, start in zip(SEEDS, plain, strict=True)]
     uniform = [looking("uniform", 10.0, seed) - start for seed, start in zip(SEEDS, plain, strict=True)]
-    assert np.mean(gained) > 0.1
+    assert np.mean(gained) > 0.1 and min(gained) > 0
     assert np.mean(uniform) < 0
 
 
 def ordered(method: AlignClip, seed: int) -> float:
     """Mean rank correlation, over the wrong classes of each test image, of probabilities with cosines of the texts."""
-    splits = toy_pictures(shots=6, per_class=12).confirm(seed)
-    settings = TrainSettings(epochs=20, lr=3e-4, evaluations=1)
+    splits = toy_pictures(per_class=8).confirm(seed)
+    settings = TrainSettings(epochs=10, lr=1e-3, evaluations=1)
     ((_, state),) = fit(method, SCHEDULES["fixed"](), splits.dev, settings, seed=seed, objective="val/accuracy")
     model = build(method, splits.dev, seed).eval()
     model.load_state_dict(state.model, strict=False)
@@ -68,4 +68,4 @@ def test_check_25_semantic_smoothing_orders_the_wrong_classes() -> None:
     """On the miniature: a smoothing that is sharp enough for its texts (the released sigma); a flat one does not."""
     smoothed = AlignClip(weight=0.0, sls="convex", eps=0.6, sigma=35.0, margin=0.0, beta=0.0)
     gains = [ordered(smoothed, seed) - ordered(PLAIN, seed) for seed in SEEDS]
-    assert np.mean(gains) > 0.02 and min(gains) > 0
+    assert np.mean(gains) > 0.03 and min(gains) > 0
