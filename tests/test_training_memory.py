@@ -62,7 +62,7 @@ def test_activations_computed_again_give_the_same_training(name: str) -> None:
 
     def watched() -> Backbone:
         backbone = load("miniature")
-        backbone.model.visual.transformer.resblocks[0].mlp.register_forward_hook(
+        backbone.model.visual.transformer.resblocks[0].ln_1.register_forward_hook(
             lambda *_: learning.append(torch.is_grad_enabled())
         )
         return backbone
@@ -71,7 +71,7 @@ def test_activations_computed_again_give_the_same_training(name: str) -> None:
     plain = trained(METHODS[name](), dev)
     assert learning.count(True) == 1
     again = trained(METHODS[name](), dev, checkpoint_activations=True)
-    assert learning.count(True) == 3  # once forwards, once again backwards
+    assert learning.count(True) == 3  # once forwards, once backwards
     for one, other in zip(first_moments(plain), first_moments(again), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
 
