@@ -74,6 +74,20 @@ def test_attention_is_measured_per_layer_where_there_are_masks() -> None:
     assert not any("attention" in name for name in measured("clip_adapter", splits)[0].metrics)
 
 
+def test_groups_count_alike_and_images_are_looked_at_all_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = toy_pictures().confirm(0)
+    (group,) = splits.test
+    few = replace(group, name="few", images=group.images.take(torch.arange(2)))
+    alone = [measured("zero_shot", replace(splits, test=(one,)))[0].metrics for one in (group, few)]
+    both = measured("zero_shot", replace(splits, test=(group, few)))[0].metrics
+    name = "test/attention_on_object"
+    assert both[name] == pytest.approx((alone[0][name] + alone[1][name]) / 2, abs=1e-6)
+    monkeypatch.setattr("vlstudy.measuring.LOOKED_AT", 2)
+    ends = replace(group, images=group.images.take(torch.tensor([0, len(group.images) - 1])))
+    spread = measured("zero_shot", replace(splits, test=(group,)))[0].metrics
+    assert spread[name] == pytest.approx(measured("zero_shot", replace(splits, test=(ends,)))[0].metrics[name])
+
+
 def test_masks_of_everything_hold_all_attention() -> None:
     splits = toy_pictures().confirm(0)
     (group,) = splits.test
@@ -183,3 +197,6 @@ def test_another_models_checkpoint_is_refused() -> None:
     )
     with pytest.raises(TrainingError, match="another model's: bias"):
         restore(model, state.model)
+    wider = dict(nn.Linear(3, 2).state_dict())
+    with pytest.raises(TrainingError, match="another model's: weight do not match"):
+        restore(model, wider)

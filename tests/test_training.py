@@ -4,8 +4,10 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tests.toy import toy_pool
 from tests.toy_pixels import toy_pictures
@@ -14,6 +16,7 @@ from vlstudy.measurement import Measurement, Point
 from vlstudy.measuring import best
 from vlstudy.methods import METHODS, Method
 from vlstudy.methods.fma import Fma
+from vlstudy.methods.protocol import Batch
 from vlstudy.schedules import SCHEDULES
 from vlstudy.training import State, TrainSettings, fit, learning_rate
 
@@ -79,6 +82,23 @@ def test_a_loss_that_is_no_number_says_where() -> None:
     assert caught.value.step >= 1
     assert caught.value.last_finite is not None and math.isfinite(caught.value.last_finite)
     assert f"step {caught.value.step}" in str(caught.value)
+
+
+def test_the_last_finite_loss_is_known_across_measurements() -> None:
+    seen = list[float]()
+
+    class Doomed(Fma):
+        """Its 17th loss is no number: the first after the second measurement."""
+
+        def loss_terms(self, model: nn.Module, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
+            terms = super().loss_terms(model, batch, rng)
+            seen.append(float(terms["flow_matching"].detach()))
+            return terms if len(seen) < 17 else {"flow_matching": math.nan * terms["flow_matching"]}
+
+    with pytest.raises(NonFiniteLoss) as caught:
+        moments(Doomed(blocks=1))
+    assert caught.value.step == 16
+    assert caught.value.last_finite == pytest.approx(seen[15])
 
 
 def test_states_do_not_change_after_they_were_yielded() -> None:

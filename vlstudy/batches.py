@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from vlstudy.data.sets import DevSplits
@@ -32,8 +32,14 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        """Optimiser steps of an epoch."""
-        return math.ceil(len(self.dev.train) / self.size)
+        """Optimiser steps of an epoch.
+
+        Pairs leave out the last batch where it would be smaller: a contrastive loss depends on the batch's size.
+        """
+        count = len(self.dev.train)
+        if self.dev.train.captions is not None:
+            return max(1, count // self.size)
+        return math.ceil(count / self.size)
 
     def of(self, step: int) -> Batch:
         """The batch of optimiser step `step`."""
@@ -44,11 +50,16 @@ class Batches:
         pictures = None
         if self.pixels and train.pixels is not None:
             pictures = train.pixels.crops(torch.from_numpy(chosen), generator(self.seed, "crop", step), self.crop)
+        captions = train.captions
+        # one caption of each image, so that no batch shows an image twice
+        said = captions.one_each(index, generator(self.seed, "caption", step)) if captions else None
         return Batch(
             image_features=self._views(epoch, chosen, index),
             labels=train.labels[index],
             classes=self.dev.classes,
             pictures=pictures,
+            text_features=_at(captions.text_features, said) if captions else None,
+            tokens=_at(captions.tokens, said) if captions else None,
         )
 
     def order(self, epoch: int) -> np.ndarray:
@@ -84,6 +95,12 @@ def parts(batch: Batch, count: int) -> list[Batch]:
             labels=batch.labels[place.to(batch.labels.device)],
             classes=batch.classes,
             pictures=None if batch.pictures is None else batch.pictures[place],
+            text_features=_at(batch.text_features, place),
+            tokens=_at(batch.tokens, place),
         )
         for place in places
     ]
+
+
+def _at(values: Tensor | None, place: Int[Tensor, " k"] | None) -> Tensor | None:
+    return None if values is None or place is None else values[place.to(values.device)]

@@ -28,6 +28,7 @@ class Measurement:
         points: one per value of the inference axes (exactly one if there are none).
         choice: index into `points` of the point that is best on the objective; ties go to the first.
         terms: name of each loss term -> its mean since the last measurement.
+        signals: what the loss schedule said of itself at this step, such as `alpha`.
         seconds: training and measuring time so far, in all sittings.
     """
 
@@ -36,6 +37,7 @@ class Measurement:
     points: tuple[Point, ...]
     choice: int
     terms: Mapping[str, float] = field(default_factory=dict)
+    signals: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property

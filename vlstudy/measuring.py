@@ -13,6 +13,7 @@ from vlstudy.backbones import vit
 from vlstudy.data.sets import Classes, DevSplits, FeatureSet, Group, Splits
 from vlstudy.errors import BackboneError
 from vlstudy.measurement import Measurement, Point
+from vlstudy.measuring_pairs import compared, embedded, under_noise
 from vlstudy.methods.protocol import Method
 from vlstudy.methods.towers import ImageTower
 from vlstudy.metrics import METRICS
@@ -29,9 +30,10 @@ def measure(method: Method, model: nn.Module, dev: DevSplits) -> tuple[Point, ..
     """Every metric on validation at every point of the inference axes; no metrics where there are no images."""
     if not len(dev.val):
         return tuple(Point(axis=axis, metrics={}) for axis in method.points())
+    pairs = compared(embedded(method, model, dev.val), "val")
     scores = _logits(method, model, dev.val, dev.classes)
     return tuple(
-        Point(axis=axis, metrics={f"val/{name}": value for name, value in _metrics(one, dev.val).items()})
+        Point(axis=axis, metrics={**{f"val/{x}": value for x, value in _metrics(one, dev.val).items()}, **pairs})
         for axis, one in zip(method.points(), scores, strict=True)
     )
 
@@ -47,13 +49,14 @@ def tested(
     restore(model, state.model)
     groups = [group for group in splits.test if len(group.images)]
     scores = [_logits(method, model, group.images, group.classes) for group in groups]
-    looks = _looks(_seen(method, model), groups)
+    tower = _seen(method, model)
+    constant = {**_looks(tower, groups), **_pairs(method, model, groups, splits)}  # the same along the axes
     points = tuple(
-        Point(axis=axis, metrics={**_at_point(groups, [one[index] for one in scores]), **looks})
+        Point(axis=axis, metrics={**_at_point(groups, [one[index] for one in scores]), **constant})
         for index, axis in enumerate(method.points())
     )
     measurement = replace(state.measurement, points=points, choice=best(points, objective.replace("val/", "test/", 1)))
-    return measurement, _evidence(method, model, splits.dev, groups, scores)
+    return measurement, _evidence(method, model, tower, splits.dev, groups, scores)
 
 
 def best(points: tuple[Point, ...], objective: str) -> int:
@@ -65,11 +68,16 @@ def best(points: tuple[Point, ...], objective: str) -> int:
 
 def _logits(method: Method, model: nn.Module, images: FeatureSet, classes: Classes) -> Float[Tensor, "k n c"]:
     model.eval()
+    if not classes.names:  # captions alone: there is nothing to score against
+        return torch.empty(len(method.points()), len(images), 0)
     with torch.inference_mode():
         return method.logits(model, images, classes).float()
 
 
 def _metrics(scores: Float[Tensor, "n c"], images: FeatureSet) -> dict[str, float]:
+    """Every metric of classes; none where the images have no classes."""
+    if not scores.shape[-1] or not len(images) or bool((images.labels < 0).any()):
+        return {}
     return {name: metric.compute(scores, images.labels) for name, metric in METRICS.items() if metric.compute}
 
 
@@ -77,7 +85,9 @@ def _at_point(groups: list[Group], scores: list[Float[Tensor, "n c"]]) -> dict[s
     """`test/x` and `test/x@GROUP` at one point of the axes."""
     found = {group.name: _metrics(one, group.images) for group, one in zip(groups, scores, strict=True)}
     apart = {f"test/{x}@{name}": value for name, values in found.items() if name for x, value in values.items()}
-    means = {f"test/{x}": sum(values[x] for values in found.values()) / len(found) for x in next(iter(found.values()))}
+    means = {
+        f"test/{x}": sum(values[x] for values in found.values()) / len(found) for x in next(iter(found.values()), {})
+    }
     accuracies = {name: values["accuracy"] for name, values in found.items()}
     combined = {f"test/{x}": metric.combine(accuracies) for x, metric in METRICS.items() if metric.combine}
     return {**means, **{x: value for x, value in combined.items() if value is not None}, **apart}
@@ -99,18 +109,29 @@ def _attention(tower: ImageTower, images: FeatureSet, rows: Tensor) -> Float[Ten
 
 
 def _looks(tower: ImageTower | None, groups: Iterable[Group]) -> dict[str, float]:
-    """Attention inside the masks, per layer and in the mean; nothing without masks or without a tower to look into."""
+    """Attention inside the masks, per layer and in the mean; nothing without masks or without a tower to look into.
+
+    Every group of images counts alike, as in `test/x`.
+    """
     shares = []
     for group in groups if tower is not None else ():
-        rows = torch.arange(min(LOOKED_AT, len(group.images)))
+        count = len(group.images)
+        rows = torch.linspace(0, count - 1, min(LOOKED_AT, count)).long()  # spread: some sources list class by class
         masks = group.images.pixels.masks(rows) if group.images.pixels else None
         if masks is not None and tower is not None:
-            shares.append(attention_on_object(_attention(tower, group.images, rows), masks))
+            shares.append(attention_on_object(_attention(tower, group.images, rows), masks).nanmean(dim=1))
     if not shares:
         return {}
-    layers = torch.cat(shares, dim=1).nanmean(dim=1).tolist()
+    layers = torch.stack(shares).nanmean(dim=0).tolist()
     each = {f"test/attention_on_object@{layer}": share for layer, share in enumerate(layers, start=1)}
     return {"test/attention_on_object": sum(layers) / len(layers), **each}
+
+
+def _pairs(method: Method, model: nn.Module, groups: list[Group], splits: Splits) -> dict[str, float]:
+    """What is measured of images with captions, plain and under noise."""
+    pairs = next((found for group in groups if (found := embedded(method, model, group.images))), None)
+    plain = compared(pairs, "test")
+    return {**plain, **under_noise(method, model, splits.noisy)}
 
 
 def _seen(method: Method, model: nn.Module) -> ImageTower | None:
@@ -123,13 +144,20 @@ def _seen(method: Method, model: nn.Module) -> ImageTower | None:
 
 
 def _evidence(
-    method: Method, model: nn.Module, dev: DevSplits, groups: list[Group], scores: list[Float[Tensor, "k n c"]]
+    method: Method,
+    model: nn.Module,
+    tower: ImageTower | None,
+    dev: DevSplits,
+    groups: list[Group],
+    scores: list[Float[Tensor, "k n c"]],
 ) -> Evidence:
     """What the report draws beside numbers: reliability, pictures with attention, and what the method adds."""
-    bins = [[reliability(one, group.images.labels) for one in all_] for all_, group in zip(scores, groups, strict=True)]
-    found = {"reliability": np.stack([_pooled(list(point)) for point in zip(*bins, strict=True)])}
-    tower = _seen(method, model)
-    if tower is not None and method.pixels and dev.towers is not None:
+    found = Evidence()
+    classed = [(all_, group.images) for all_, group in zip(scores, groups, strict=True) if all_.shape[-1]]
+    if classed:
+        bins = [[reliability(one, images.labels) for one in all_] for all_, images in classed]
+        found["reliability"] = np.stack([_pooled(list(point)) for point in zip(*bins, strict=True)])
+    if tower is not None and getattr(method, "pictured", method.pixels) and dev.towers is not None:
         found |= _pictures(tower, ImageTower(dev.towers()).to(dev.device), groups[0])
     return {**found, **method.evidence(model, dev)}
 

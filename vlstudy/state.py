@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,18 +21,25 @@ class State:
     Attributes:
         model: the trained parameters and the buffers; frozen parameters come out of `Method.build` again.
         optimizer: its state dict; {} for a method that needs none.
+        schedule: what the loss schedule said it needs for the next step.
     """
 
     measurement: Measurement
     model: dict[str, Any]
     optimizer: dict[str, Any]
+    schedule: Mapping[str, float] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write it to `path`, whole or not at all."""
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                content = {"measurement": self.measurement.to_json(), "model": self.model, "optimizer": self.optimizer}
+                content = {
+                    "measurement": self.measurement.to_json(),
+                    "model": self.model,
+                    "optimizer": self.optimizer,
+                    "schedule": dict(self.schedule),
+                }
                 torch.save(content, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -68,9 +75,10 @@ def restore(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     Raises:
         TrainingError: if the tensors are another model's.
     """
-    expected = learnt(model).keys()
-    if expected != tensors.keys():
-        odd = sorted(expected ^ tensors.keys())
+    expected = {name: value.shape for name, value in learnt(model).items()}
+    given = {name: value.shape for name, value in tensors.items()}
+    if expected != given:
+        odd = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
         raise TrainingError(f"the checkpoint is another model's: {', '.join(odd[:3])} do not match. Delete it.")
     model.load_state_dict(dict(tensors), strict=False)
 

@@ -3,7 +3,7 @@
 import gc
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -20,8 +20,9 @@ from vlstudy.measurement import Measurement
 from vlstudy.measuring import Evidence, best, measure, tested
 from vlstudy.methods.protocol import Batch, Method
 from vlstudy.rng import derive, generator
-from vlstudy.schedules.protocol import Schedule
+from vlstudy.schedules.protocol import Moment, Schedule, Weighed
 from vlstudy.state import State, copied, learnt, restore
+from vlstudy.weighing import flat_gradient, frozen, weighted
 
 __all__ = ["State", "TrainSettings", "build", "fit", "learning_rate", "test"]
 
@@ -48,7 +49,13 @@ class TrainSettings:
         high=1.0,
     )
     clip_norm: float = knob(0.0, "largest norm of the gradient, which is scaled down to it; 0: no limit", low=0.0)
-    accumulate: int = knob(1, "parts that a batch is gone through in, for memory's sake", low=1, high=65_536)
+    accumulate: int = knob(
+        1,
+        "parts that a batch is gone through in, for memory's sake; a loss that compares the images of a batch "
+        "compares those of a part",
+        low=1,
+        high=65_536,
+    )
     checkpoint_activations: bool = knob(False, "compute activations again in the backward pass instead of keeping them")
     precision: str = knob(
         "auto", "auto: bfloat16 autocast on a GPU, float32 on a CPU", choices=("auto", "fp32", "bf16")
@@ -112,13 +119,21 @@ def fit(
     if state is not None:
         restore(model, state.model)
         run.optimizer.load_state_dict(state.optimizer)
+        run.weighed = Weighed(weights={}, state=state.schedule)
         step, spent = state.measurement.step, state.measurement.seconds
     for stop in run.stops():
         if stop > step:
             started = time.perf_counter()
             terms = run.advance(step, stop)
-            partial = Measurement(step=stop, progress=stop / run.total, points=(), choice=0, terms=terms)
-            moment = _moment(method, model, run.optimizer, dev, objective, partial, spent - started)
+            partial = Measurement(
+                step=stop,
+                progress=stop / run.total,
+                points=(),
+                choice=0,
+                terms=terms,
+                signals=dict(run.weighed.signals),
+            )
+            moment = _moment(method, model, run, dev, objective, partial, spent - started)
             step, spent = stop, moment[0].seconds
             yield moment
 
@@ -138,10 +153,18 @@ class _Run:
         self, method: Method, schedule: Schedule, dev: DevSplits, settings: TrainSettings, model: nn.Module, seed: int
     ) -> None:
         self.method, self.schedule, self.settings, self.model, self.seed = method, schedule, settings, model, seed
-        self.batches = Batches(dev=dev, size=settings.batch, seed=seed, crop=settings.crop, pixels=method.pixels)
+        self.batches = Batches(
+            dev=dev,
+            size=settings.batch,
+            seed=seed,
+            crop=settings.crop,
+            pixels=getattr(method, "pictured", method.pixels),
+        )
         self.total = settings.epochs * self.batches.per_epoch
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(self.trained, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+        self.weighed = Weighed(weights={})  # of the step before
+        self._last: float | None = None  # the loss of the step before
         if settings.checkpoint_activations:
             checkpoint_activations(model)
 
@@ -158,7 +181,8 @@ class _Run:
         broken = (~torch.isfinite(totals)).nonzero()
         if len(broken):
             first = int(broken[0])
-            raise NonFiniteLoss(start + first, float(totals[first - 1]) if first else None)
+            raise NonFiniteLoss(start + first, float(totals[first - 1]) if first else self._last)
+        self._last = float(totals[-1])
         return {name: float(torch.stack([terms[name] for _, terms in history]).mean()) for name in self.method.terms}
 
     def _step(self, step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
@@ -166,31 +190,56 @@ class _Run:
             group["lr"] = learning_rate(self.settings, step, self.batches.per_epoch)
         batch = self.batches.of(step)
         try:
-            loss, terms = self._gradients(batch, step, self.settings.accumulate)
+            loss, terms, weighed = self._gradients(batch, step, self.settings.accumulate)
+            if self.settings.clip_norm:
+                nn.utils.clip_grad_norm_(self.trained, self.settings.clip_norm)
+            self.optimizer.step()  # its first call makes the moments, as large as the trained parameters twice
         except torch.OutOfMemoryError:
             loss = None
         if loss is None:  # outside of the handler, whose traceback holds the batch's memory
             raise self._too_large(batch, step)
-        if self.settings.clip_norm:
-            nn.utils.clip_grad_norm_(self.trained, self.settings.clip_norm)
-        self.optimizer.step()
+        self.weighed = weighed
         self.method.after_step(self.model, step, self.total)
         return loss, terms
 
-    def _gradients(self, batch: Batch, step: int, count: int) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Leaves the batch's gradients in the parameters, made in `count` parts; the loss and its terms."""
+    def _gradients(self, batch: Batch, step: int, count: int) -> tuple[Float[Tensor, ""], dict[str, Tensor], Weighed]:
+        """Leaves the batch's gradients in the parameters, made in `count` parts; the loss, its terms, their weights."""
         self.optimizer.zero_grad()
         noise = generator(self.seed, "noise", step)
-        weights = self.schedule.weights(self.method.terms, step / self.total)
         sums: dict[str, Tensor] = {}
+        loss, weighed = torch.zeros((), device=batch.labels.device), None
         for number, part in enumerate(parts(batch, count)):
             share = len(part.labels) / len(batch.labels)
-            with precision(self.settings, batch.labels.device), seeded(self.seed, f"dropout {number}", step):
-                terms = self.method.loss_terms(self.model, part, noise)
+            half = precision(self.settings, batch.labels.device)
+            with seeded(self.seed, f"dropout {number}", step):
+                with half:
+                    part = replace(part, embeddings=self.method.embed(self.model, part))
+                # the losses of pairs stay in float32: at a logit scale of 100, bfloat16 cannot tell cosines apart
+                with half if part.embeddings is None else nullcontext():
+                    terms = self.method.loss_terms(self.model, part, noise)
+            weighed = weighed or self._weigh(step, part, terms)  # the first part speaks for the step
             scaled = {name: share * term for name, term in terms.items()}
-            torch.autograd.backward(torch.stack([weights[name] * term for name, term in scaled.items()]).sum())
+            total = weighted(weighed, self.method.scales(), scaled)
+            torch.autograd.backward(total)
+            loss, weighed = loss + total.detach(), frozen(weighed)
             sums = {name: sums.get(name, 0.0) + term.detach() for name, term in scaled.items()}
-        return torch.stack([weights[name] * term for name, term in sums.items()]).sum(), sums
+        assert weighed is not None
+        return loss, sums, weighed
+
+    def _weigh(self, step: int, batch: Batch, terms: Mapping[str, Tensor]) -> Weighed:
+        """What the schedule makes of the terms at this step."""
+        shared = self.method.shared(self.model)
+        return self.schedule.weigh(
+            Moment(
+                step=step,
+                total=self.total,
+                terms=terms,
+                scales={**dict.fromkeys(terms, 1.0), **self.method.scales()},
+                state=self.weighed.state,
+                gradient=lambda loss: flat_gradient(loss, shared),
+                embeddings=batch.embeddings,
+            )
+        )
 
     def _too_large(self, batch: Batch, step: int) -> BatchTooLarge:
         """The error with the number of images that does fit, found by halving."""
@@ -231,7 +280,7 @@ def build(method: Method, dev: DevSplits, seed: int) -> nn.Module:
 def _moment(
     method: Method,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer | None,
+    run: "_Run | None",
     dev: DevSplits,
     objective: str,
     partial: Measurement,
@@ -244,5 +293,6 @@ def _moment(
     return measurement, State(
         measurement=measurement,
         model=copied(learnt(model)),
-        optimizer=copied(optimizer.state_dict()) if optimizer else {},
+        optimizer=copied(run.optimizer.state_dict()) if run else {},
+        schedule=dict(run.weighed.state) if run else {},
     )

@@ -251,7 +251,8 @@ def test_each_part_is_switched_apart(off: dict[str, Any], silent: str) -> None:
     assert {name for name, value in one.items() if value == 0} == gone
     for name in one.keys() - gone:
         assert one[name] == pytest.approx(both[name], rel=1e-3)  # attention without maps is another kernel's
-    assert terms(weight=4.0)["attention"] == pytest.approx(2 * both["attention"], rel=1e-5)
+    assert terms(weight=4.0)["attention"] == pytest.approx(both["attention"], rel=1e-5)  # unweighted, as logged
+    assert AlignClip(weight=4.0).scales() == {"attention": 4.0, "similarity": 4.0}
     assert terms(target="uniform")["attention"] != pytest.approx(both["attention"], rel=1e-5)
 
 
@@ -267,6 +268,15 @@ def test_the_average_is_what_is_measured_and_carried() -> None:
     assert torch.allclose(averaged, zero_shot, atol=1e-3)  # nothing was taken into the average yet
     assert not torch.allclose(last, zero_shot, atol=0.1)
     assert torch.allclose(method.image_features(model, dev.train), dev.train.image_features, atol=1e-5)
+    carried = dev.classes.logit_scale * AlignClip(averaged=0).image_features(model, dev.train) @ dev.text_features.T
+    assert torch.allclose(carried, last, atol=1e-3)  # what is measured last is what is carried
+    assert AlignClip(averaged=(0, 1), beta=0.0).points() == ({"averaged": 0.0},)  # there is no average then
+
+
+def test_a_smoothing_matrix_is_shown_only_where_labels_are_smoothed_by_it() -> None:
+    dev, method = toy_pictures().dev(0), AlignClip()
+    assert method.evidence(model_of(method), dev)["smoothing"].shape == (6, 6)
+    assert AlignClip(sls="uniform").evidence(model_of(method), dev) == {}
 
 
 def test_lora_updates_are_averaged_and_attended() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.study.files import TEXT, changed, problems
 from vlstudy.errors import StudyError, VlstudyError
-from vlstudy.schedules import SCHEDULES
+from vlstudy.schedules import SCHEDULES, Schedule
 from vlstudy.study.reading import read
 
 ROW = "method.noise: {uniform: [0.0, 1.0], when: {method.path: bridge}}"  # line 19, from column 7
@@ -260,7 +260,7 @@ def test_a_fault_does_not_make_others(tmp_path: Path) -> None:
 
 def test_a_schedule_needs_its_terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @dataclass(frozen=True, kw_only=True)
-    class Ramp:
+    class Ramp(Schedule):
         governs: ClassVar[tuple[str, ...]] = ("gap",)
 
     monkeypatch.setitem(SCHEDULES, "ramp", Ramp)  # type: ignore[arg-type]

@@ -33,6 +33,7 @@ class Coop:
 
     summary: ClassVar[str] = "the 11 data sets of the few-shot literature, in CoOp's folder layout"
     uses_backbone: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
     has_pixels: ClassVar[bool] = True
 
     root: str = knob("", "the folder that the data set's own folder is in; relative to the study file")

@@ -46,6 +46,7 @@ class Domains:
 
     summary: ClassVar[str] = "one folder a domain, then one a class, as DomainBed's data sets"
     uses_backbone: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
     has_pixels: ClassVar[bool] = True
 
     root: str = knob("", "the folder with one folder a domain; relative to the study file")

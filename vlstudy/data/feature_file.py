@@ -40,6 +40,7 @@ class FeatureFile:
 
     summary: ClassVar[str] = "image and class text features from one npz file, made elsewhere"
     uses_backbone: ClassVar[bool] = False
+    has_classes: ClassVar[bool] = True
     has_pixels: ClassVar[bool] = False
 
     path: str = knob("", "the npz file; relative to the study file")

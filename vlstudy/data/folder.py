@@ -36,6 +36,7 @@ class Folder:
 
     summary: ClassVar[str] = "pictures of your own: one folder a class, or train, val and test folders of such"
     uses_backbone: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
     has_pixels: ClassVar[bool] = True
 
     root: str = knob("", "the folder with the classes, or with train, val, test; relative to the study file")

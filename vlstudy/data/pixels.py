@@ -18,6 +18,7 @@ class PixelSet:
     Attributes:
         content: all pictures that the store holds, one behind the other, each [h w 3]; usually a memory map.
         shapes: height and width of each picture of the store.
+        ends: where each picture of the store ends in `content`.
         index: which of them this set consists of.
         side: of the squares that a tower takes.
         object_masks: where the main object is in the centre square of each picture of the store.
@@ -25,6 +26,7 @@ class PixelSet:
 
     content: UInt8[Tensor, " bytes"]
     shapes: Int[Tensor, "m 2"]
+    ends: Int[Tensor, " m"]
     index: Int[Tensor, " n"]
     side: int
     object_masks: Bool[Tensor, "m s s"] | None = None
@@ -60,11 +62,10 @@ class PixelSet:
         return None if self.object_masks is None else self.object_masks[self.index[rows]]
 
     def _pictures(self, rows: Int[Tensor, " b"]) -> Iterable[UInt8[Tensor, "h w 3"]]:
-        sizes = self.shapes.prod(dim=1) * 3
-        ends = sizes.cumsum(dim=0)
         for place in self.index[rows].tolist():
             height, width = self.shapes[place].tolist()
-            yield self.content[ends[place] - sizes[place] : ends[place]].view(height, width, 3)
+            end = int(self.ends[place])
+            yield self.content[end - height * width * 3 : end].view(height, width, 3)
 
 
 def packed(pictures: Iterable[UInt8[np.ndarray, "h w 3"]]) -> dict[str, Tensor]:
@@ -82,6 +83,7 @@ def unpacked(tensors: Mapping[str, Tensor], side: int) -> PixelSet:
     return PixelSet(
         content=tensors["content"],
         shapes=tensors["shapes"],
+        ends=(tensors["shapes"].prod(dim=1) * 3).cumsum(dim=0),
         index=torch.arange(len(tensors["shapes"])),
         side=side,
         object_masks=None if masks is None else masks.view(torch.bool),

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vlstudy.data.captions import CaptionSet
 from vlstudy.data.pixels import PixelSet
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class FeatureSet:
         views: unit rows of v augmented views of each image; v = 0 where there are none.
         domains: index of each image's domain; all 0 where there are none.
         pixels: the pictures themselves, which stay on the CPU; None for features made elsewhere.
+        captions: what is said of them; None for images that have classes only.
     """
 
     image_features: Float[Tensor, "n d"]
@@ -31,6 +33,7 @@ class FeatureSet:
     views: Float[Tensor, "n v d"]
     domains: Int[Tensor, " n"]
     pixels: PixelSet | None = None
+    captions: CaptionSet | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,6 +46,7 @@ class FeatureSet:
             views=self.views[indices],
             domains=self.domains[indices],
             pixels=self.pixels.take(indices.cpu()) if self.pixels else None,
+            captions=self.captions.of(indices.to(self.captions.image_of.device)) if self.captions else None,
         )
 
     def to(self, device: torch.device) -> "FeatureSet":
@@ -53,6 +57,7 @@ class FeatureSet:
             labels=self.labels.to(device),
             views=self.views.to(device),
             domains=self.domains.to(device),
+            captions=self.captions.to(device) if self.captions else None,
         )
 
 
@@ -133,11 +138,19 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """What only `confirm` may see: the development splits and the test images."""
+    """What only `confirm` may see: the development splits and the test images.
+
+    Attributes:
+        noisy: the test images once more with noise; their names are as `caption=0.3`.
+        captioning: True if captions are to be written of the test images.
+    """
 
     dev: DevSplits
     test: tuple[Group, ...]
+    noisy: tuple[Group, ...] = ()
+    captioning: bool = False
 
     def to(self, device: torch.device) -> "Splits":
         """The same splits on `device`."""
-        return Splits(dev=self.dev.to(device), test=tuple(group.to(device) for group in self.test))
+        test, noisy = (tuple(group.to(device) for group in groups) for groups in (self.test, self.noisy))
+        return replace(self, dev=self.dev.to(device), test=test, noisy=noisy)

@@ -15,11 +15,13 @@ class Source(Protocol):
     Class attributes:
         summary: one line for `vlstudy methods`.
         uses_backbone: False if its features were made elsewhere, so that the study's `backbone` is only a label.
+        has_classes: False if its images have no classes, so that nothing is measured against labels.
         has_pixels: False if it has features alone, so that nothing that trains on pictures can use it.
     """
 
     summary: ClassVar[str]
     uses_backbone: ClassVar[bool]
+    has_classes: ClassVar[bool] = True
     has_pixels: ClassVar[bool]
     __dataclass_fields__: ClassVar[dict[str, Any]]
 

@@ -7,6 +7,7 @@ from vlstudy.losses.attention_alignment import (
     similarity_loss,
     uniform_target,
 )
+from vlstudy.losses.contrastive import cosines, directions
 from vlstudy.losses.flow_matching import (
     SINGULARITY_CUT,
     bridge,
@@ -16,12 +17,14 @@ from vlstudy.losses.flow_matching import (
     noise_sigma,
     straight,
 )
+from vlstudy.losses.geodesic_mixing import geodesic, mixed_negatives
 from vlstudy.losses.label_smoothing import (
     label_targets,
     margin_logits,
     smoothing_matrix,
     soft_cross_entropy,
 )
+from vlstudy.losses.refinement import hybrid_distillation, random_alignment
 
 __all__ = [
     "SINGULARITY_CUT",
@@ -30,11 +33,17 @@ __all__ = [
     "bridge",
     "bridge_std",
     "class_attention",
+    "cosines",
+    "directions",
     "flow_matching",
+    "geodesic",
+    "hybrid_distillation",
     "interpolant",
     "label_targets",
     "margin_logits",
+    "mixed_negatives",
     "noise_sigma",
+    "random_alignment",
     "similarity_loss",
     "smoothing_matrix",
     "soft_cross_entropy",

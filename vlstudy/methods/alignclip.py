@@ -1,5 +1,6 @@
 """AlignCLIP: an image tower whose attention is aligned with the label's text, trained on softened labels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,6 +73,8 @@ class AlignClip(Method):
         "and `kappa` sharpens it: at the released 1 it is nearly uniform, which `target: uniform` is the control for.",
         "AlignCLIP: `sls: released` does not sum to 1 and is not switched off by eps = 1; `convex` and `redistribute` "
         "are ours and sum to 1. `sim_align: label` is what the released code probably meant, `all` what it does.",
+        "AlignCLIP: `train.batch` counts the images of all domains together, the released code those of each domain; "
+        "weight decay and warm-up are the study's (0.01 and 1 epoch by default), the released ones 0.1 and none.",
         "AlignCLIP: the released weight of the alignment was 1 until November 2023 and 10 since; which one made which "
         "published table is not known.",
     )
@@ -114,7 +117,7 @@ class AlignClip(Method):
         return AlignedTower(tower, losses.label_targets(smoothing, self.eps, self.sls), self.beta)
 
     def loss_terms(self, model: nn.Module, batch: Batch, rng: np.random.Generator) -> dict[str, Float[Tensor, ""]]:
-        """Classification, and the two alignment losses times `weight`; without weight the second path is not run."""
+        """Classification and the two alignment losses; without their weight the second path is not run."""
         assert isinstance(model, AlignedTower) and batch.pictures is not None
         if not self.weight or (self.target == "off" and self.sim_align == "off"):
             features = model.tower(batch.pictures)
@@ -125,9 +128,13 @@ class AlignClip(Method):
         features = paths.tokens[:, 0]
         return {
             "classification": self._classify(model, features, batch),
-            "attention": self.weight * self._attention(paths, batch),
-            "similarity": self.weight * self._similarity(paths, batch),
+            "attention": self._attention(paths, batch),
+            "similarity": self._similarity(paths, batch),
         }
+
+    def scales(self) -> Mapping[str, float]:
+        """`weight` for both alignment losses."""
+        return {"attention": self.weight, "similarity": self.weight}
 
     def after_step(self, model: nn.Module, step: int, total: int) -> None:
         """Takes the weights into their average."""
@@ -137,8 +144,9 @@ class AlignClip(Method):
             averaging.average_in(model.average(), trained, step + 1, total, self.beta)
 
     def points(self) -> tuple[dict[str, float], ...]:
-        """The last weights before the averaged ones."""
+        """The last weights before the averaged ones; without an average (beta 0) there are the last ones only."""
         wanted = (self.averaged,) if isinstance(self.averaged, int) else tuple(sorted(set(self.averaged)))
+        wanted = wanted if self.beta else (0,)
         return tuple({"averaged": float(value)} for value in wanted)
 
     def logits(self, model: nn.Module, images: FeatureSet, classes: Classes) -> Float[Tensor, "k n c"]:
@@ -157,12 +165,14 @@ class AlignClip(Method):
         return self.image_tower(model).encode_views(images)
 
     def image_tower(self, model: nn.Module) -> ImageTower:
-        """A copy of the tower with the averaged weights; the tower itself without an average."""
+        """The tower with the weights that are measured last: a copy with the averaged ones, or itself."""
         assert isinstance(model, AlignedTower)
-        return model.tower.with_weights(model.average())
+        return model.tower.with_weights(model.average() if self.points()[-1]["averaged"] else {})
 
     def evidence(self, model: nn.Module, dev: DevSplits) -> dict[str, np.ndarray]:
-        """The smoothing matrix."""
+        """The smoothing matrix, if labels are smoothed by it."""
+        if self.sls in ("off", "uniform"):
+            return {}
         matrix = losses.smoothing_matrix(dev.text_features, self.sigma)
         return {"smoothing": matrix.cpu().numpy(), "classnames": np.array(dev.classes.names)}
 

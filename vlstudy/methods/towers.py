@@ -1,7 +1,8 @@
-"""An image tower inside a model that is trained on pictures."""
+"""The towers inside a model that is trained on pictures or on captions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from vlstudy.backbones.towers import Backbone
 
 _SMALLEST = 0.5  # share of a crop
-_AT_ONCE = 256  # pictures that are encoded together where nothing is learnt
+_AT_ONCE = 256  # pictures or texts that are encoded together where nothing is learnt
 
 
 class ImageTower(nn.Module):
@@ -41,9 +42,14 @@ class ImageTower(nn.Module):
         normalised: Tensor = (values - self.mean) / self.std
         return normalised
 
+    def raw(self, pictures: UInt8[Tensor, "b s s 3"]) -> Float[Tensor, "b d"]:
+        """Features before they have unit length."""
+        features: Tensor = self.visual(self.prepare(pictures))
+        return features.float()
+
     def forward(self, pictures: UInt8[Tensor, "b s s 3"]) -> Float[Tensor, "b d"]:
         """Unit features."""
-        return functional.normalize(self.visual(self.prepare(pictures)).float(), dim=-1)
+        return functional.normalize(self.raw(pictures), dim=-1)
 
     def encode(self, images: FeatureSet, weights: Mapping[str, Tensor] = MappingProxyType({})) -> Float[Tensor, "n d"]:
         """Unit features of the plain views of all images, in parts; with other `weights` in place of the tower's own.
@@ -53,7 +59,7 @@ class ImageTower(nn.Module):
             weights: name of a parameter -> what stands in for it; the tower itself does not change.
         """
         pixels = pictures_of(images)
-        return torch.cat([self._features(pixels.plain(part), weights) for part in _parts(images)])
+        return in_parts(torch.arange(len(images)), lambda part: self._features(pixels.plain(part), weights))
 
     def with_weights(self, weights: Mapping[str, Tensor]) -> "ImageTower":
         """A copy in which these parameters have other values; the tower itself if there are none."""
@@ -72,10 +78,11 @@ class ImageTower(nn.Module):
         if not count:
             return images.views
 
-        def crops(view: int, part: Int[Tensor, " b"]) -> UInt8[Tensor, "b s s 3"]:
-            return pixels.crops(part, generator(view, "view", int(part[0])), _SMALLEST)
+        def cropped(view: int, part: Int[Tensor, " b"]) -> Float[Tensor, "b d"]:
+            features: Tensor = self(pixels.crops(part, generator(view, "view", int(part[0])), _SMALLEST))
+            return features
 
-        views = [torch.cat([self(crops(view, part)) for part in _parts(images)]) for view in range(count)]
+        views = [in_parts(torch.arange(len(images)), partial(cropped, view)) for view in range(count)]
         return torch.stack(views, dim=1)
 
     def _features(self, pictures: UInt8[Tensor, "b s s 3"], weights: Mapping[str, Tensor]) -> Float[Tensor, "b d"]:
@@ -98,9 +105,8 @@ class TextTower(nn.Module):
 
     def forward(self, names: tuple[str, ...]) -> Float[Tensor, "c d"]:
         """The unit feature of each class: the mean over templates of unit features, of unit length again."""
-        tokens = self._tokenized(names)
-        features = self.tower.encode_text(tokens.flatten(0, 1)).float()  # type: ignore[operator]
-        unit = functional.normalize(features, dim=-1).reshape(*tokens.shape[:2], -1)
+        tokens = self.prompts(names)
+        unit = functional.normalize(self.raw(tokens.flatten(0, 1)), dim=-1).reshape(*tokens.shape[:2], -1)
         return functional.normalize(unit.mean(dim=0), dim=-1)
 
     def encode(
@@ -110,7 +116,14 @@ class TextTower(nn.Module):
         found: Tensor = torch.func.functional_call(self, dict(weights), (names,))
         return found
 
-    def _tokenized(self, names: tuple[str, ...]) -> Int[Tensor, "t c context"]:
+    def raw(self, tokens: Int[Tensor, "m context"]) -> Float[Tensor, "m d"]:
+        """Features of tokenised texts, such as captions, before they have unit length."""
+        here = tokens.to(next(self.tower.parameters()).device)
+        features: Tensor = self.tower.encode_text(here)  # type: ignore[operator]
+        return features.float()
+
+    def prompts(self, names: tuple[str, ...]) -> Int[Tensor, "t c context"]:
+        """The tokens of every class in every template, on the tower's device."""
         if names not in self._tokens:
             rows = [self._tokenizer([template.format(name) for name in names]) for template in self._templates]
             self._tokens[names] = torch.stack(rows)
@@ -128,8 +141,11 @@ def pictures_of(images: FeatureSet) -> PixelSet:
     return images.pixels
 
 
-def _parts(images: FeatureSet) -> tuple[Int[Tensor, " b"], ...]:
-    return torch.split(torch.arange(len(images)), _AT_ONCE)
+def in_parts(
+    rows: Int[Tensor, "n *rest"], encode: Callable[[Int[Tensor, "b *rest"]], Float[Tensor, "b d"]]
+) -> Float[Tensor, "n d"]:
+    """Features of all rows, 256 at a time."""
+    return torch.cat([encode(part) for part in torch.split(rows, _AT_ONCE)])
 
 
 def backbone_of(dev: DevSplits) -> "Backbone":
@@ -143,3 +159,10 @@ def backbone_of(dev: DevSplits) -> "Backbone":
     backbone = dev.towers()
     choose(backbone.model, "none")
     return backbone
+
+
+def choose_projection(tower: nn.Module, trains: str, last: int) -> tuple[str, ...]:
+    """The name of the tower's final projection, once `choose` has set what is trained; () for a tower without one."""
+    ends = choose(tower, "heads")
+    choose(tower, trains, last=last)
+    return tuple(name for name in ends if tower.get_parameter(name).ndim == 2)[-1:]

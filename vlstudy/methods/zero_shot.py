@@ -24,6 +24,7 @@ class ZeroShot(Method):
     baseline: ClassVar[bool] = True
     terms: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[tuple[str, ...]] = ()
+    trains_on: ClassVar[tuple[str, ...]] = ("labels", "captions")
     carries: ClassVar[bool] = True
 
     def build(self, dev: DevSplits) -> nn.Module:

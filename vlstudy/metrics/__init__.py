@@ -4,7 +4,7 @@ from vlstudy.metrics.attention import ATTENTION_ON_OBJECT
 from vlstudy.metrics.calibration import EXPECTED_CALIBRATION_ERROR
 from vlstudy.metrics.classification import ACCURACY, CROSS_ENTROPY, MEAN_CLASS_ACCURACY, WORST_CLASS_ACCURACY
 from vlstudy.metrics.groups import BASE_ACCURACY, DOMAIN_ACCURACY, HARMONIC_MEAN, NEW_ACCURACY, WORST_DOMAIN_ACCURACY
-from vlstudy.metrics.metric import Metric
+from vlstudy.metrics.metric import Metric, Pairs
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -27,10 +27,13 @@ METRICS: dict[str, Metric] = {
 def named(name: str) -> Metric:
     """The metric of a measured name, with or without its split and group.
 
-    >>> named("test/accuracy@sketch").name
-    'accuracy'
+    >>> named("test/accuracy@sketch").name, named("test/image_to_text_recall@5@caption=0.1").name
+    ('accuracy', 'image_to_text_recall@5')
     """
-    return METRICS[name.rpartition("/")[2].partition("@")[0]]
+    bare = name.partition("/")[2] or name
+    while bare not in METRICS and "@" in bare:
+        bare = bare.rpartition("@")[0]
+    return METRICS[bare]
 
 
-__all__ = ["METRICS", "Metric", "named"]
+__all__ = ["METRICS", "Metric", "Pairs", "named"]

@@ -1,21 +1,32 @@
-"""The loss schedule that leaves every term its full weight."""
+"""The loss schedule that leaves every term the same weight from the first step to the last."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from vlstudy.knobs import knob
+from vlstudy.schedules.protocol import DIRECTIONS, Moment, Schedule, Weighed, even
+
 
 @dataclass(frozen=True, kw_only=True)
-class Fixed:
-    """Weight 1 for every loss term, from the first step to the last."""
+class Fixed(Schedule):
+    """Weight 1 for every loss term; the two directions of a contrastive loss share it.
 
-    summary: ClassVar[str] = "every loss term has weight 1 throughout"
-    governs: ClassVar[tuple[str, ...]] = ()
+    convex:     L = (L_i2t + L_t2i) / 2
+    base_plus:  L = (L_i2t + L_t2i) / 2 + (L_i2t + L_t2i) / 2
+    """
 
-    def weights(self, terms: Sequence[str], progress: float) -> dict[str, float]:
-        """1 for each term, whatever the progress in [0, 1].
+    summary: ClassVar[str] = "every loss term has the same weight throughout"
+    baseline: ClassVar[bool] = True
 
-        >>> Fixed().weights(["image_to_text"], 0.3)
-        {'image_to_text': 1.0}
-        """
-        return dict.fromkeys(terms, 1.0)
+    total: str = knob(
+        "convex",
+        "of the two directions: convex is their mean; base_plus adds the plain mean, twice the gradient",
+        choices=("convex", "base_plus"),
+    )
+
+    def weigh(self, moment: Moment) -> Weighed:
+        """The same weights at every step."""
+        weights = even(list(moment.terms))
+        if self.total == "base_plus":
+            weights |= {term: 1.0 for term in DIRECTIONS if term in weights}
+        return Weighed(weights=weights)

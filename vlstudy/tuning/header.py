@@ -29,21 +29,21 @@ def header_of(spec: StudySpec, facts: Mapping[str, str]) -> Header:
     from vlstudy.training import TrainSettings
 
     def arm_header(arm: Arm) -> ArmHeader:
-        method = METHODS[arm.method]
-        owners = {"method": method, "schedule": SCHEDULES[arm.schedule], "train": TrainSettings}
+        method, schedule = METHODS[arm.method], SCHEDULES[arm.schedule]
+        owners = {"method": method, "schedule": schedule, "train": TrainSettings}
         described = {f"{part}.{name}": knob for part, owner in owners.items() for name, knob in knobs(owner).items()}
         named = [*arm.fixed, *(dimension.name for dimension in arm.space)]
         return ArmHeader(
             name=arm.name,
             method=arm.method,
             schedule=arm.schedule,
-            baseline=method.baseline,
+            baseline=method.baseline and schedule.baseline,
             fixed=dict(arm.fixed),
             space={item.name: _described(item) for item in arm.space if not isinstance(item.distribution, Axis)},
             meanings={name: described[name].meaning for name in named if name in described},
             axes={item.name: item.distribution.values for item in arm.space if isinstance(item.distribution, Axis)},
-            choices=method.choices,
-            source=method.source,
+            choices=(*method.choices, *schedule.choices),
+            source="; ".join(filter(None, (method.source, schedule.source))),
             trials=wanted(arm, spec.search),
             family=arm.family or arm.name,
             condition=dict(arm.condition),

@@ -31,6 +31,7 @@ class Miniature:
 
     summary: ClassVar[str] = "scenes that vlstudy renders: nothing is downloaded"
     uses_backbone: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
     has_pixels: ClassVar[bool] = True
 
     task: str = knob("few_shot", "what is asked of the scenes", choices=TASKS)

@@ -15,6 +15,7 @@ from vlstudy.study.reading.arm import arms
 from vlstudy.study.reading.data import Condition, data
 from vlstudy.study.reading.fields import checked
 from vlstudy.study.reading.fitting import check_attention, check_bases, check_data
+from vlstudy.study.reading.pairing import check_objective, check_pairs, check_schedules
 from vlstudy.study.reading.place import Place
 from vlstudy.study.reading.words import line
 from vlstudy.study.spec import (
@@ -52,7 +53,12 @@ def document(root: Place, *, path: Path, text: str) -> StudySpec:
     }
     if families:
         places = keys["arms"].items()
-        check_data(places, families, [condition.source for condition in conditions])
+        sources = [condition.source for condition in conditions]
+        check_data(places, families, sources)
+        check_pairs(places, families, sources)
+        check_schedules(places, families, content["pruner"])
+        if content["objective"]:
+            check_objective(keys["objective"], content["objective"], sources)
         check_bases(places, families)
         check_attention(places, families, backbone)
     written = {"arms": families, "backbone": backbone, "data": asked.written() if asked else {}}
