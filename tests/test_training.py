@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.toy import toy_pool
+from tests.toy_pairs import toy_pairs
 from tests.toy_pixels import toy_pictures
 from vlstudy.errors import NonFiniteLoss, TrainingError
 from vlstudy.measurement import Measurement, Point
@@ -27,8 +28,12 @@ SETTINGS = TrainSettings(epochs=8, lr=1e-3, batch=7, evaluations=4)
 def moments(
     method: object, state: State | None = None, settings: TrainSettings = SETTINGS, views: int = 0
 ) -> list[tuple[Measurement, State]]:
-    pictures = method.towers  # type: ignore[attr-defined]
-    dev = toy_pictures().dev(0) if pictures else toy_pool(views=views).dev(0)
+    if "labels" not in method.trains_on:  # type: ignore[attr-defined]
+        dev = toy_pairs(n=30)
+    elif method.towers:  # type: ignore[attr-defined]
+        dev = toy_pictures().dev(0)
+    else:
+        dev = toy_pool(views=views).dev(0)
     return list(fit(method, FIXED, dev, settings, seed=3, objective="val/accuracy", state=state))  # type: ignore[arg-type]
 
 
@@ -37,7 +42,7 @@ def small(name: str) -> Method:
     return METHODS[name](**({"layers": 2, "branch_blocks": 2} if name == "alignclip" else {}))
 
 
-STEPPED = [small(name) for name, kind in METHODS.items() if kind.towers or name == "clip_adapter"]
+STEPPED = [small(name) for name, kind in METHODS.items() if kind.towers or name in ("clip_adapter", "contrastive")]
 
 
 def timeless(measurement: Measurement) -> Measurement:

@@ -21,14 +21,13 @@ def made(values: dict[str, dict[int, list[float]]]) -> StudyRecord:
         for arm in arms
         for seed, value in enumerate(values[arm.family][arm.condition["shots"]], start=1)
     ]
-    return tasks.study(arms, confirms, confirm_seeds=(1, 2, 3))
+    return tasks.study(arms, confirms)
 
 
-FLAT = {1: [0.5, 0.5, 0.5], 4: [0.5, 0.5, 0.5]}
 TWO = {
-    "zero_shot": FLAT,
-    "coop": {1: [0.4, 0.4, 0.4], 4: [0.6, 0.6, 0.6]},
-    "fma": {1: [0.52, 0.52, 0.52], 4: [0.57, 0.57, 0.57]},
+    "zero_shot": {1: [0.5] * 5, 4: [0.5] * 5},
+    "coop": {1: [0.4] * 5, 4: [0.6] * 5},
+    "fma": {1: [0.52] * 5, 4: [0.57] * 5},
 }
 
 
@@ -47,29 +46,30 @@ def test_each_condition_has_its_own_strongest_baseline() -> None:
 def test_few_conditions_have_a_sentence_each() -> None:
     assert [f"{one.verdict}: {one.text}" for one in answer(made(TWO))] == [
         "Yes: at shots = 1, fma beats the strongest baseline, zero_shot, by 2.0 points "
-        "(95 % interval 2.0 to 2.0, n = 3 paired seeds).",
+        "(95 % interval 2.0 to 2.0, n = 5 paired seeds).",
         "No: at shots = 4, fma falls behind the strongest baseline, coop, by 3.0 points "
-        "(95 % interval −3.0 to −3.0, n = 3 paired seeds).",
+        "(95 % interval −3.0 to −3.0, n = 5 paired seeds).",
     ]
 
 
 def test_many_conditions_have_a_sentence_a_family_with_every_interval() -> None:
-    base = {count: [0.5, 0.5, 0.5] for count in (1, 2, 4, 8, 16)}
-    gains = {1: [0.52] * 3, 2: [0.525, 0.49, 0.5], 4: [0.47] * 3, 8: [0.53] * 3, 16: []}
+    base = {count: [0.5] * 5 for count in (1, 2, 4, 8, 16)}
+    gains = {1: [0.52] * 5, 2: [0.53, 0.49, 0.5, 0.51, 0.49], 4: [0.47] * 5, 8: [0.53] * 3, 16: []}
     (sentence,) = answer(made({"coop": base, "fma": gains}))
     assert sentence.verdict == "It depends"
     assert sentence.text == (
         "fma beats the strongest baseline of the same condition at shots = 1 (2.0 points over coop, 2.0 to 2.0, "
-        "n = 3), at shots = 8 (3.0 points over coop, 3.0 to 3.0, n = 3). "
-        "It falls behind at shots = 4 (3.0 points below coop, −3.0 to −3.0, n = 3). "
-        "It cannot be told apart at shots = 2 (+0.5 points against coop, −3.5 to 5.9, n = 3). "
+        "n = 5). "
+        "It falls behind at shots = 4 (3.0 points below coop, −3.0 to −3.0, n = 5). "
+        "It cannot be told apart at shots = 2 (+0.4 points against coop, −1.5 to 2.6, n = 5), "
+        "at shots = 8 (+3.0 points against coop, 3.0 to 3.0, n = 3; 2 more needed). "
         "It was not measured on test: no trial yet at shots = 16."
     )
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(0.02, "Yes"), (-0.02, "No"), (0.0, "Cannot tell")])
 def test_one_outcome_everywhere_is_the_familys_verdict(gain: float, verdict: str) -> None:
-    base = {count: [0.5, 0.51, 0.52] for count in (1, 2, 4, 8, 16)}
+    base = {count: [0.5, 0.51, 0.52, 0.53, 0.54] for count in (1, 2, 4, 8, 16)}
     own = {count: [value + gain for value in values] for count, values in base.items()}
     (sentence,) = answer(made({"coop": base, "fma": own}))
     assert sentence.verdict == verdict and "It " not in sentence.text
@@ -82,7 +82,7 @@ def test_reservations_say_that_conditions_are_not_mixed_and_count_the_comparison
     assert any("The 2 intervals" in line for line in lines)
     assert any("baseline of its condition" in line for line in lines)
     short = replace(record, confirms=record.confirms[1:])
-    assert any("zero_shot [shots=1] 2." in line for line in reservations(short))
+    assert any("zero_shot [shots=1] 4." in line for line in reservations(short))
 
 
 def test_the_missing_are_counted_where_they_are_many() -> None:

@@ -1,10 +1,12 @@
-"""Intervals: what they cover at five seeds, and what they do where there is nothing to resample."""
+"""Intervals and tests: what they cover at five seeds, and what they do where there is nothing to resample."""
+
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy.stats import t
 
-from vlstudy.report.statistics import interval, paired, percentiles
+from vlstudy.report.statistics import differences, holm, interval, paired, percentiles, signed_rank, smallest_p
 
 SAMPLES = 2000
 
@@ -74,3 +76,39 @@ def test_a_pair_is_by_seed_and_not_by_place() -> None:
     assert found is not None and found.n == 2
     assert found.low == found.high == pytest.approx(0.1)
     assert paired({1: 0.5}, {2: 0.5}) is None
+
+
+def counted(found: list[float]) -> float:
+    """The signed-rank p by going through every choice of signs; no two of the differences are equally large."""
+    ranks = np.argsort(np.argsort(np.abs(found))) + 1
+    middle = ranks.sum() / 2
+    sums = np.array([np.dot(ranks, signs) for signs in product([0, 1], repeat=len(found))])
+    return float(np.mean(np.abs(sums - middle) >= abs(ranks[np.array(found) > 0].sum() - middle)))
+
+
+@pytest.mark.parametrize("n", [1, 4, 6, 10])
+def test_the_signed_rank_p_is_the_share_of_signs_that_lie_as_far_out(n: int) -> None:
+    for seed in range(4):
+        found = list(np.random.default_rng(seed).normal(0.4, size=n))
+        assert signed_rank(found) == pytest.approx(counted(found))
+
+
+@pytest.mark.parametrize("n", [5, 6, 9])
+def test_differences_of_one_sign_give_the_smallest_p(n: int) -> None:
+    assert signed_rank([0.1 + 0.01 * place for place in range(n)]) == smallest_p(n) == 2 / 2**n
+
+
+def test_differences_that_are_equal_but_for_rounding_are_ties() -> None:
+    noisy = [0.4 - 0.3, 0.9 - 0.8, 0.2 - 0.1, 0.3 - 0.4, 0.7 - 0.7]
+    assert len({abs(one) for one in noisy}) > 2
+    assert signed_rank(noisy) == signed_rank([1, 1, 1, -1, 0])
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # x 3, kept up, x 2, x 4
+    assert holm([0.04, 0.03, 0.02]) == pytest.approx([0.06, 0.06, 0.06])  # the least leads: 0.06, 0.06, 0.04 kept up
+    assert holm([0.5, 0.9]) == [1.0, 1.0] and holm([0.2]) == [0.2]
+
+
+def test_differences_are_by_seed_in_the_order_of_the_seeds() -> None:
+    assert differences({3: 1.0, 1: 2.0, 7: 0.0}, {1: 0.5, 3: 4.0}) == [1.5, -3.0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vlstudy.journal import StudyRecord
 from vlstudy.report import formatting
-from vlstudy.report.comparing import Comparison, comparisons
+from vlstudy.report.comparing import RANKED, Comparison, comparisons, rules
 from vlstudy.report.reading import (
     Condition,
     conditions,
@@ -63,6 +63,7 @@ def reservations(record: StudyRecord) -> tuple[str, ...]:
             )
         if len(compared) > 1:
             lines.append(f"The {len(compared)} intervals are not corrected for being {len(compared)} comparisons.")
+        lines += rules(compared)
     return (*lines, *_missing(record))
 
 
@@ -87,9 +88,7 @@ def _single(record: StudyRecord, one: Comparison) -> Sentence:
     if one.gain is None:
         return Sentence(verdict=verdict, text=f"{place}{name} {one.lack}.")
     rival, size = f"the strongest baseline, {one.base},", _size(record, one, one.gain)
-    return Sentence(
-        verdict=verdict, text=f"{place}{name} {one.outcome} {rival} by {size} ({_ground(record, one.gain)})."
-    )
+    return Sentence(verdict=verdict, text=f"{place}{name} {one.outcome} {rival} by {size} ({_ground(record, one)}).")
 
 
 def _together(record: StudyRecord, name: str, found: Sequence[Comparison]) -> Sentence:
@@ -117,6 +116,7 @@ def _place(record: StudyRecord, one: Comparison, gain: Interval) -> str:
         ground = f"n = {gain.n} seed"
     else:
         ground = f"{formatting.bounds(gain.low, gain.high, unit)}, n = {gain.n}"
+    ground += f"; {one.missing} more needed" if one.missing else _chance(one, gain)
     return f"{one.condition} ({_size(record, one, gain)} {_TO[one.outcome]} {one.base}, {ground})"
 
 
@@ -127,10 +127,22 @@ def _size(record: StudyRecord, one: Comparison, gain: Interval) -> str:
     return f"{sign}{size}" if one.outcome == "differs from" else size
 
 
-def _ground(record: StudyRecord, gain: Interval) -> str:
-    if gain.low is None or gain.high is None:
-        return "n = 1 seed, too few for an interval"
-    return f"95 % interval {formatting.bounds(gain.low, gain.high, record.header.unit)}, n = {gain.n} paired seeds"
+def _ground(record: StudyRecord, one: Comparison) -> str:
+    gain = one.gain
+    if gain is None or gain.low is None or gain.high is None:
+        text = "n = 1 seed, too few for an interval"
+    else:
+        ends = formatting.bounds(gain.low, gain.high, record.header.unit)
+        text = f"95 % interval {ends}, n = {gain.n} paired seeds{_chance(one, gain)}"
+    return f"{text}; {one.missing} more needed to name a winner" if one.missing else text
+
+
+def _chance(one: Comparison, gain: Interval) -> str:
+    """The p behind a comma, where it has a say."""
+    if gain.n < RANKED:
+        return ""
+    name = "corrected p" if one.rivals > 1 else "p"
+    return f", {name} < 0.001" if one.corrected < 0.001 else f", {name} = {one.corrected:.3f}"
 
 
 def _leader(record: StudyRecord, condition: Condition) -> str:

@@ -1,4 +1,4 @@
-"""Intervals of means over few seeds."""
+"""Intervals of means over few seeds, and tests of paired differences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from math import factorial, prod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.stats import norm, t, wilcoxon
 
 CONFIDENCE = 0.95
 MOST_ENUMERATED = 7  # 1,716 different resamples; beyond it drawing costs less than enumerating
@@ -73,8 +73,55 @@ def paired(values: Mapping[int, float], base: Mapping[int, float]) -> Interval |
     >>> paired({1: 3.0, 2: 4.0}, {1: 1.0, 2: 2.0, 3: 9.0}).n
     2
     """
-    common = sorted(values.keys() & base.keys())
-    return interval([values[seed] - base[seed] for seed in common]) if common else None
+    found = differences(values, base)
+    return interval(found) if found else None
+
+
+def differences(values: Mapping[int, float], base: Mapping[int, float]) -> list[float]:
+    """The differences values - base of the seeds that both have, in the order of the seeds."""
+    return [values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())]
+
+
+def signed_rank(found: Sequence[float]) -> float:
+    """The two-sided p of Wilcoxon's signed-rank test that these differences lie around 0; 1 where all are 0.
+
+    Exact for up to 13 of them, and beyond where none are equal; never below `smallest_p`.
+
+    >>> signed_rank([0.1, 0.2, 0.3, 0.4, 0.5]), signed_rank([0.0, 0.0]), signed_rank([0.1, 0.2, 0.3, -0.15])
+    (0.0625, 1.0, 0.375)
+
+    Source: Wilcoxon, Individual comparisons by ranking methods, Biometrics Bulletin 1 (1945).
+    """
+    plain = np.round(np.asarray(found, dtype=float), 12)  # equal but for rounding is equal: ranks would tell them apart
+    return float(wilcoxon(plain).pvalue) if plain.any() else 1.0
+
+
+def smallest_p(n: int) -> float:
+    """The p of n differences that all have one sign: no n give a smaller one.
+
+    >>> smallest_p(5), smallest_p(1)
+    (0.0625, 1.0)
+    """
+    return min(1.0, 2.0 ** (1 - n))
+
+
+def holm(found: Sequence[float]) -> list[float]:
+    """The p values corrected for being several, in their own order.
+
+        p~_(k) = max over j <= k of min(1, (m - j + 1) p_(j)),   p_(1) <= ... <= p_(m)
+
+    Comparing them with a level keeps the chance of any false finding among the m below it, whatever depends on what.
+
+    >>> holm([0.01, 0.04, 0.03]), holm([])
+    ([0.03, 0.06, 0.06], [])
+
+    Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
+    """
+    corrected, largest = [0.0] * len(found), 0.0
+    for rank, place in enumerate(sorted(range(len(found)), key=found.__getitem__)):
+        largest = max(largest, min(1.0, (len(found) - rank) * found[place]))
+        corrected[place] = largest
+    return corrected
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:

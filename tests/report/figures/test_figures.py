@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import planted_pairs as pairs
 from tests.report import tasks
 from tests.report.records import LR, NOISE, arm_header, confirm, full, header, small, trial
 from vlstudy.journal import StudyRecord, TrialRecord
@@ -34,6 +35,10 @@ STUDIES: dict[str, Callable[[Path], StudyRecord]] = {
     "base_new": lambda folder: tasks.base_to_new(),
     "domains": lambda folder: tasks.left_out(),
     "stages": lambda folder: tasks.stacked(),
+    "retrieval": lambda folder: pairs.schedules(),
+    "weights": lambda folder: pairs.schedules(),
+    "curriculum": lambda folder: pairs.curricula(),
+    "robustness": lambda folder: pairs.trained_noisy(),
     **dict.fromkeys(("attention", "attention_layers", "smoothing", "calibration"), tasks.looked_at),
 }
 
@@ -85,7 +90,7 @@ def test_thirty_arms_can_be_drawn(name: str, tmp_path: Path) -> None:
     try:
         frame = FIGURES[name].numbers(record)
     except NotApplicable:
-        assert name in ("base_new", "domains", "stages")
+        assert name in STUDIES and name != "calibration"
         return
     svg = drawn(name, name, lambda: FIGURES[name].draw(record, frame))
     assert len(FIGURES[name].caption(record, frame)) < 1200

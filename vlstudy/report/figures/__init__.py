@@ -7,18 +7,26 @@ from vlstudy.report.figures import (
     best_so_far,
     calibration,
     comparison,
+    curriculum,
     domains,
     importance,
     inference_axes,
     learning_curves,
+    retrieval,
+    robustness,
     shots,
     smoothing,
     stages,
+    weights,
 )
 from vlstudy.report.figures.figure import Figure, NotApplicable, Unavailable
 
 FIGURES: dict[str, Figure] = {
     "comparison": comparison,
+    "retrieval": retrieval,
+    "weights": weights,
+    "curriculum": curriculum,
+    "robustness": robustness,
     "shots": shots,
     "base_new": base_new,
     "domains": domains,

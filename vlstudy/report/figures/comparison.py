@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from vlstudy.journal import ArmHeader, StudyRecord
 from vlstudy.report import formatting
+from vlstudy.report.comparing import Comparison, comparisons
 from vlstudy.report.figures.columns import columns
 from vlstudy.report.figures.figure import Unavailable
 from vlstudy.report.figures.marks import mark, short
@@ -40,6 +41,8 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     for name in frame.filter(regex=r"\bn$"):
         frame[name] = frame[name].astype("Int64")  # a count stays a whole number beside a missing one
+    if f"{GAP}: p" in frame and frame[f"{GAP}: p"].isna().all():
+        frame = frame.drop(columns=[f"{GAP}: p", f"{GAP}: corrected p"])
     seeds = sorted({seed for arm in record.header.arms for seed in tested(record, arm.name)})
     return frame[[*frame.filter(regex=f"^(?!{SEED})"), *(f"{SEED}{seed}" for seed in seeds)]]
 
@@ -55,6 +58,7 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
         return (
             f"{lines} A panel per condition. On the right the difference, seed by seed, to the baseline with the best "
             "mean on test in that condition, which has none: bold where its 95 % interval is clear of zero."
+            f"{_tests(frame)}"
         )
     base = strongest_baseline(record, conditions(record)[0])
     if base is None or len(frame) < 2:
@@ -62,6 +66,7 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     return (
         f"{lines} The lower panel shows the difference, seed by seed, to {base.name}, the baseline with the best mean "
         "on test: a bar clear of the line at zero is a difference that the luck of the draw does not explain."
+        f"{_tests(frame)}"
     )
 
 
@@ -83,6 +88,17 @@ def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
         label = formatting.difference_label(f"difference to {short(base.name)}, same seeds", unit)
         axes[1].set_xlabel(label, parse_math=False)
     return figure
+
+
+def _tests(frame: pd.DataFrame) -> str:
+    """What the p of the table are, where there are any."""
+    if f"{GAP}: p" not in frame:
+        return ""
+    return (
+        " The table has the p of each difference (Wilcoxon's signed-rank test, two-sided), as it is and after Holm's "
+        "correction for the alternatives that share a baseline: from six seeds on the answer asks for both, the "
+        "interval and the corrected p."
+    )
 
 
 def _by_condition(record: StudyRecord, frame: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
@@ -127,11 +143,17 @@ def _beside(axes: Axes, y: float, row: "pd.Series[Any]", unit: str) -> None:
 
 def _rows(record: StudyRecord, condition: Condition) -> list[dict[str, Any]]:
     base = strongest_baseline(record, condition)
-    rows = [_row(record, condition, arm, base) for arm in condition.arms if tested(record, arm.name)]
+    found = {one.arm.name: one for one in comparisons(record) if one.gain and one.rivals > 1}
+    rows = [
+        _row(record, condition, arm, base, found.get(arm.name)) for arm in condition.arms if tested(record, arm.name)
+    ]
     return sorted(rows, key=lambda row: row["mean"], reverse=record.header.direction == "maximize")
 
 
-def _row(record: StudyRecord, condition: Condition, arm: ArmHeader, base: ArmHeader | None) -> dict[str, Any]:
+def _row(
+    record: StudyRecord, condition: Condition, arm: ArmHeader, base: ArmHeader | None, test: Comparison | None
+) -> dict[str, Any]:
+    """An arm; with the p of its difference where it is one of several alternatives to one baseline."""
     values, factor = tested(record, arm.name), formatting.scale(record.header.unit)
     chosen = next(iter(confirmed(record, arm.name).values()))
     row: dict[str, Any] = {"condition": condition.label} if len(conditions(record)) > 1 else {}
@@ -139,6 +161,7 @@ def _row(record: StudyRecord, condition: Condition, arm: ArmHeader, base: ArmHea
     if base is not None:
         gap = None if arm is base else paired(values, tested(record, base.name))
         row |= columns(gap, factor, f"{GAP}: ")
+        row |= {f"{GAP}: p": test and test.p, f"{GAP}: corrected p": test and test.corrected}
     row |= {"setting": formatting.settings(chosen.settings), "chosen on validation": formatting.settings(chosen.axis)}
     return row | {f"{SEED}{seed}": factor * value for seed, value in values.items()}
 
