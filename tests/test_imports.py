@@ -56,7 +56,9 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "state": (SMALL, {"torch"}),
     "batches": (SMALL | {"data", "methods"}, {"torch"}),
     "weighing": ({"schedules"}, {"torch"}),
-    "measuring_pairs": (SMALL | {"data", "methods", "metrics"}, {"torch"}),
+    "captioning": ({"errors", "rng", "data", "metrics"}, {"torch"}),
+    "joint_map": ({"metrics"}, {"torch", "sklearn"}),
+    "measuring_pairs": (SMALL | {"data", "methods", "metrics", "captioning", "joint_map"}, {"torch"}),
     "measuring": (SMALL | {"measuring_pairs", "data", "methods", "metrics", "backbones", "state"}, {"torch"}),
     "training": (
         SMALL | {"data", "methods", "schedules", "metrics", "backbones", "state", "batches", "measuring", "weighing"},

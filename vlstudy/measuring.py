@@ -13,7 +13,7 @@ from vlstudy.backbones import vit
 from vlstudy.data.sets import Classes, DevSplits, FeatureSet, Group, Splits
 from vlstudy.errors import BackboneError
 from vlstudy.measurement import Measurement, Point
-from vlstudy.measuring_pairs import compared, embedded, under_noise
+from vlstudy.measuring_pairs import Evidence, compared, embedded, tested_pairs
 from vlstudy.methods.protocol import Method
 from vlstudy.methods.towers import ImageTower
 from vlstudy.metrics import METRICS
@@ -21,7 +21,6 @@ from vlstudy.metrics.attention import attention_on_object
 from vlstudy.metrics.calibration import reliability
 from vlstudy.state import State, restore
 
-Evidence = dict[str, np.ndarray]
 LOOKED_AT = 256  # test images of a group whose attention is measured: attention maps are what fused kernels avoid
 SHOWN = 6  # pictures in the report
 
@@ -39,24 +38,33 @@ def measure(method: Method, model: nn.Module, dev: DevSplits) -> tuple[Point, ..
 
 
 def tested(
-    method: Method, model: nn.Module, state: State, splits: Splits, objective: str
+    method: Method, model: nn.Module, state: State, splits: Splits, objective: str, *, look: bool = True
 ) -> tuple[Measurement, Evidence]:
     """The trained state on the test images: metrics named `test/...`, and arrays for the report's pictures.
 
     Where there are several groups of images, `test/x@GROUP` is of one and `test/x` the mean over them. The
     measurement's `choice` is the oracle's, best on test: never report it as a result.
+
+    Args:
+        method: that was trained.
+        model: as `build` makes it; the state is put into it.
+        state: of the end of the training.
+        splits: with the test images.
+        objective: the metric that the oracle chooses by.
+        look: True to make the arrays; they cost more than the metrics, and the report draws one seed's.
     """
     restore(model, state.model)
     groups = [group for group in splits.test if len(group.images)]
     scores = [_logits(method, model, group.images, group.classes) for group in groups]
     tower = _seen(method, model)
-    constant = {**_looks(tower, groups), **_pairs(method, model, groups, splits)}  # the same along the axes
+    of_pairs, drawn = tested_pairs(method, model, splits, look=look)
+    constant = {**_looks(tower, groups), **of_pairs}  # the same along the axes
     points = tuple(
         Point(axis=axis, metrics={**_at_point(groups, [one[index] for one in scores]), **constant})
         for index, axis in enumerate(method.points())
     )
     measurement = replace(state.measurement, points=points, choice=best(points, objective.replace("val/", "test/", 1)))
-    return measurement, _evidence(method, model, tower, splits.dev, groups, scores)
+    return measurement, {**_evidence(method, model, tower, splits.dev, groups, scores), **drawn} if look else {}
 
 
 def best(points: tuple[Point, ...], objective: str) -> int:
@@ -125,13 +133,6 @@ def _looks(tower: ImageTower | None, groups: Iterable[Group]) -> dict[str, float
     layers = torch.stack(shares).nanmean(dim=0).tolist()
     each = {f"test/attention_on_object@{layer}": share for layer, share in enumerate(layers, start=1)}
     return {"test/attention_on_object": sum(layers) / len(layers), **each}
-
-
-def _pairs(method: Method, model: nn.Module, groups: list[Group], splits: Splits) -> dict[str, float]:
-    """What is measured of images with captions, plain and under noise."""
-    pairs = next((found for group in groups if (found := embedded(method, model, group.images))), None)
-    plain = compared(pairs, "test")
-    return {**plain, **under_noise(method, model, splits.noisy)}
 
 
 def _seen(method: Method, model: nn.Module) -> ImageTower | None:

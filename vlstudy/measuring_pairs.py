@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import nn
 
-from vlstudy.data.sets import FeatureSet, Group
+from vlstudy.captioning.judged import judged
+from vlstudy.data.sets import FeatureSet, Group, Splits
+from vlstudy.joint_map import joint_map
 from vlstudy.methods.protocol import Method
 from vlstudy.metrics import METRICS, Pairs
+from vlstudy.metrics.robustness import robustness
 
+Evidence = dict[str, np.ndarray]
 NOISY = ("mean_recall", "image_to_text_recall@1", "text_to_image_recall@1")  # what is measured under noise
 
 
@@ -33,6 +38,44 @@ def compared(pairs: Pairs | None, split: str) -> dict[str, float]:
     wanted = {x: m.compare for x, m in METRICS.items() if m.compare and (split == "test" or m.split == "both")}
     found = {f"{split}/{name}": compare(pairs) for name, compare in wanted.items()}
     return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def tested_pairs(method: Method, model: nn.Module, splits: Splits, *, look: bool) -> tuple[dict[str, float], Evidence]:
+    """All that is measured of test images with captions, and with `look` what the report draws; nothing without."""
+    images = next((group for group in splits.test if len(group.images)), None)
+    pairs = embedded(method, model, images.images) if images else None
+    if images is None or pairs is None:
+        return {}, {}
+    found = {**compared(pairs, "test"), **under_noise(method, model, splits.noisy)}
+    found |= robustness(found)
+    written, drawn = _captions(method, model, splits, images.images, pairs)
+    if look:
+        drawn |= joint_map(_untouched(images.images), pairs, images.classes.names)
+    return {**found, **written}, drawn if look else {}
+
+
+def _captions(
+    method: Method, model: nn.Module, splits: Splits, images: FeatureSet, pairs: Pairs
+) -> tuple[dict[str, float], Evidence]:
+    """What captions of the test images are worth, if they are asked for."""
+    train = splits.dev.train.captions
+    if not splits.captioning or train is None:
+        return {}, {}
+    with torch.inference_mode():
+        texts = method.caption_features(model, train).float()
+    # one seed for all: the decoder's own luck would hide what the towers differ by
+    return judged(train, texts, images, pairs.image_features, seed=0)
+
+
+def _untouched(images: FeatureSet) -> Pairs:
+    """The same images and captions as the backbone sees them."""
+    assert images.captions is not None
+    return Pairs(
+        image_features=images.image_features,
+        text_features=images.captions.text_features,
+        image_of=images.captions.image_of,
+        labels=images.labels,
+    )
 
 
 def under_noise(method: Method, model: nn.Module, groups: Iterable[Group]) -> dict[str, float]:

@@ -139,11 +139,18 @@ def fit(
 
 
 def test(
-    method: Method, state: State, splits: Splits, objective: str, *, seed: int, device: str | torch.device = "cpu"
+    method: Method,
+    state: State,
+    splits: Splits,
+    objective: str,
+    *,
+    seed: int,
+    look: bool = True,
+    device: str | torch.device = "cpu",
 ) -> tuple[Measurement, Evidence]:
     """The trained state on the test images, and the arrays that the report draws; see `measuring.tested`."""
     splits = splits.to(torch.device(device))
-    return tested(method, build(method, splits.dev, seed), state, splits, objective)
+    return tested(method, build(method, splits.dev, seed), state, splits, objective, look=look)
 
 
 class _Run:

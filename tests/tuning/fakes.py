@@ -119,16 +119,24 @@ class FakeWork:
             yield measurement, FakeState(measurement=measurement, total=total)
 
     def test(
-        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: FakeState, *, seed: int, base: Below
+        self,
+        spec: StudySpec,
+        arm: Arm,
+        settings: Mapping[str, Any],
+        state: FakeState,
+        *,
+        seed: int,
+        base: Below,
+        look: bool,
     ) -> tuple[Measurement, Arrays]:
-        """The last measurement under another name, with the oracle's choice at the last point, and one array."""
+        """The last measurement under another name, with the oracle's choice at the last point, and arrays to look at."""
         name = spec.objective.replace("val/", "test/")
         points = tuple(
             Point(axis=point.axis, metrics={name: point.metrics[spec.objective]}) for point in state.measurement.points
         )
         names = np.array([arm.name, "" if base is None else base[0].name])
         evidence = {"seed": np.array(seed), "names": names}
-        return replace(state.measurement, points=points, choice=len(points) - 1), evidence
+        return replace(state.measurement, points=points, choice=len(points) - 1), evidence if look else {}
 
     def load(self, path: Path) -> FakeState:
         """The inverse of `save`."""

@@ -2,9 +2,11 @@
 
 from vlstudy.metrics.attention import ATTENTION_ON_OBJECT
 from vlstudy.metrics.calibration import EXPECTED_CALIBRATION_ERROR
+from vlstudy.metrics.captioning import CIDER, CIDER_MEMORY
 from vlstudy.metrics.classification import ACCURACY, CROSS_ENTROPY, MEAN_CLASS_ACCURACY, WORST_CLASS_ACCURACY
 from vlstudy.metrics.groups import BASE_ACCURACY, DOMAIN_ACCURACY, HARMONIC_MEAN, NEW_ACCURACY, WORST_DOMAIN_ACCURACY
 from vlstudy.metrics.metric import Metric, Pairs
+from vlstudy.metrics.robustness import CAPTION_NOISE_ROBUSTNESS, PIXEL_NOISE_ROBUSTNESS
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -20,6 +22,10 @@ METRICS: dict[str, Metric] = {
         DOMAIN_ACCURACY,
         WORST_DOMAIN_ACCURACY,
         ATTENTION_ON_OBJECT,
+        CIDER,
+        CIDER_MEMORY,
+        CAPTION_NOISE_ROBUSTNESS,
+        PIXEL_NOISE_ROBUSTNESS,
     )
 }
 

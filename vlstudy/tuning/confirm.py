@@ -16,6 +16,7 @@ from vlstudy.journal.folder import checkpoint_of
 from vlstudy.journal.ledger import SETTINGS, Ledger, measurements_of
 from vlstudy.measurement import Measurement, Point
 from vlstudy.tuning.errand import Errand, enter, leave, reason_of
+from vlstudy.tuning.header import confirm_seeds
 from vlstudy.tuning.standing import best_trials
 
 _POLL = 0.2  # seconds between two looks at the keyboard
@@ -119,7 +120,8 @@ def _repeat(errand: Errand, repetition: Repetition) -> tuple[Measurement, Arrays
     try:
         training = errand.train(arm, settings, name=_name(repetition), seed=seed, fresh=True)
         ((_, state),) = deque(training, maxlen=1)  # the states before the last are not kept
-        measurement, evidence = errand.test(arm, settings, state, seed=seed)
+        drawn = repetition.rank == 0 and seed == confirm_seeds(errand.spec.confirm, errand.spec.search.seed)[0]
+        measurement, evidence = errand.test(arm, settings, state, seed=seed, look=drawn)
         return measurement, evidence, time.monotonic() - began
     except Exception as error:
         return reason_of(error)

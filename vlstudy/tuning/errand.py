@@ -54,10 +54,12 @@ class Errand:
             after.save(path)
             yield measurement, after
 
-    def test(self, arm: str, settings: Mapping[str, Any], state: State, *, seed: int) -> tuple[Measurement, Arrays]:
-        """The final state of a fresh training on the test split, and arrays for the report."""
+    def test(
+        self, arm: str, settings: Mapping[str, Any], state: State, *, seed: int, look: bool = True
+    ) -> tuple[Measurement, Arrays]:
+        """The final state of a fresh training on the test split, and with `look` arrays for the report."""
         base = base_of(self.spec, self.arm(arm), settings)
-        return self.work.test(self.spec, self.arm(arm), settings, state, seed=seed, base=base)
+        return self.work.test(self.spec, self.arm(arm), settings, state, seed=seed, base=base, look=look)
 
     def _saved(self, path: Path) -> State | None:
         try:

@@ -54,9 +54,17 @@ class Work(Protocol):
         """
 
     def test(
-        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: State, *, seed: int, base: Below
+        self,
+        spec: StudySpec,
+        arm: Arm,
+        settings: Mapping[str, Any],
+        state: State,
+        *,
+        seed: int,
+        base: Below,
+        look: bool,
     ) -> tuple[Measurement, Arrays]:
-        """The final state of a fresh training on the test split, and arrays that the report draws."""
+        """The final state of a fresh training on the test split, and with `look` the arrays that the report draws."""
 
     def load(self, path: Path) -> State:
         """What `State.save` wrote."""
@@ -115,7 +123,15 @@ class Training:
         )
 
     def test(
-        self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], state: State, *, seed: int, base: Below
+        self,
+        spec: StudySpec,
+        arm: Arm,
+        settings: Mapping[str, Any],
+        state: State,
+        *,
+        seed: int,
+        base: Below,
+        look: bool,
     ) -> tuple[Measurement, Arrays]:
         """`training.test` on the draw of `seed`."""
         from vlstudy import training
@@ -125,7 +141,7 @@ class Training:
         resolved = resolve(arm, settings)
         splits = _pool(spec, arm).confirm(seed)
         seen = _stacked(spec, base, seed, fresh=True).splits(splits) if base else splits
-        return training.test(resolved.method, state, seen, spec.tested, seed=seed, device=_device(spec))
+        return training.test(resolved.method, state, seen, spec.tested, seed=seed, look=look, device=_device(spec))
 
     def load(self, path: Path) -> State:
         """`training.State.load`."""
