@@ -119,7 +119,7 @@ def aligned(target: float) -> ArmHeader:
     """The arm of CMA that ends at this alpha, called after it."""
     fixed = {"schedule.alpha_target": target, "schedule.anchor": ANCHOR, "schedule.ramp": RAMP - ANCHOR}
     arm = arm_header(f"cma_{100 * target:g}", baseline=False, method="cma", schedule="three_phase", fixed=fixed)
-    return replace(arm, source="TPC-CMA, arXiv 2603.22943", choices=("CMA: the terms are our choice.",))
+    return replace(arm, source="TPC-CMA, arXiv 2604.00279", choices=("CMA: the terms are our choice.",))
 
 
 def gapped(arm: ArmHeader, alpha: float, seed: int) -> dict[str, float]:

@@ -24,6 +24,15 @@ from vlstudy.losses.label_smoothing import (
     smoothing_matrix,
     soft_cross_entropy,
 )
+from vlstudy.losses.modality_alignment import (
+    centroid_distance,
+    geometry_matching,
+    gram,
+    hard_weights,
+    paired_residual,
+    reweighted_negatives,
+    semantic_weights,
+)
 from vlstudy.losses.refinement import hybrid_distillation, random_alignment
 
 __all__ = [
@@ -32,18 +41,25 @@ __all__ = [
     "attention_target",
     "bridge",
     "bridge_std",
+    "centroid_distance",
     "class_attention",
     "cosines",
     "directions",
     "flow_matching",
     "geodesic",
+    "geometry_matching",
+    "gram",
+    "hard_weights",
     "hybrid_distillation",
     "interpolant",
     "label_targets",
     "margin_logits",
     "mixed_negatives",
     "noise_sigma",
+    "paired_residual",
     "random_alignment",
+    "reweighted_negatives",
+    "semantic_weights",
     "similarity_loss",
     "smoothing_matrix",
     "soft_cross_entropy",

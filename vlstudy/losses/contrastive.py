@@ -9,8 +9,7 @@ from torch.nn.functional import cross_entropy
 def cosines(image_features: Float[Tensor, "b d"], text_features: Float[Tensor, "b d"]) -> Float[Tensor, "b b"]:
     """S = X Y^T in float32: a row is an image, a column a text.
 
-    Args:
-        image_features, text_features: unit rows; row i of both is a pair.
+    Both are unit rows; row i of the one and row i of the other are a pair.
     """
     return image_features.float() @ text_features.float().T
 

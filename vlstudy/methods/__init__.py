@@ -4,6 +4,7 @@ from vlstudy.methods.alignclip import AlignClip
 from vlstudy.methods.clip_adapter import ClipAdapter
 from vlstudy.methods.clip_lora import ClipLora
 from vlstudy.methods.clip_refine import ClipRefine
+from vlstudy.methods.cma import Cma
 from vlstudy.methods.contrastive import Contrastive
 from vlstudy.methods.coop import CoOp
 from vlstudy.methods.finetune import Finetune
@@ -27,6 +28,7 @@ METHODS: dict[str, type[Method]] = {
     "fma": Fma,
     "alignclip": AlignClip,
     "contrastive": Contrastive,
+    "cma": Cma,
     "mean_centring": MeanCentring,
     "m2_mix": M2Mix,
     "clip_refine": ClipRefine,
