@@ -4,8 +4,13 @@ from vlstudy.metrics.attention import ATTENTION_ON_OBJECT
 from vlstudy.metrics.calibration import EXPECTED_CALIBRATION_ERROR
 from vlstudy.metrics.captioning import CIDER, CIDER_MEMORY
 from vlstudy.metrics.classification import ACCURACY, CROSS_ENTROPY, MEAN_CLASS_ACCURACY, WORST_CLASS_ACCURACY
+from vlstudy.metrics.clustering import CLUSTERINGS
+from vlstudy.metrics.dispersion import DISPERSIONS
+from vlstudy.metrics.geometry import GAPS
 from vlstudy.metrics.groups import BASE_ACCURACY, DOMAIN_ACCURACY, HARMONIC_MEAN, NEW_ACCURACY, WORST_DOMAIN_ACCURACY
 from vlstudy.metrics.metric import Metric, Pairs
+from vlstudy.metrics.mixing import KNN_MIXING, MODALITY_PROBE
+from vlstudy.metrics.retrieval import MEAN_RECALL, MEDIAN_RANKS, RECALLS
 from vlstudy.metrics.robustness import CAPTION_NOISE_ROBUSTNESS, PIXEL_NOISE_ROBUSTNESS
 
 METRICS: dict[str, Metric] = {
@@ -22,6 +27,14 @@ METRICS: dict[str, Metric] = {
         DOMAIN_ACCURACY,
         WORST_DOMAIN_ACCURACY,
         ATTENTION_ON_OBJECT,
+        *RECALLS,
+        MEAN_RECALL,
+        *MEDIAN_RANKS,
+        *GAPS,
+        *DISPERSIONS,
+        KNN_MIXING,
+        MODALITY_PROBE,
+        *CLUSTERINGS,
         CIDER,
         CIDER_MEMORY,
         CAPTION_NOISE_ROBUSTNESS,

@@ -148,10 +148,10 @@ def _points(unit: str) -> str:
 
 
 def _places(value: float, unit: str) -> str:
-    """One decimal for percentages; else two decimals or, if that leaves too little, three figures."""
+    """One decimal for percentages, two below 0.1; else two decimals or, if that leaves too little, three figures."""
     value *= scale(unit)
     if unit == "fraction" or (value != 0 and abs(value) >= 1000):
-        text = f"{value:.1f}"
+        text = f"{value:.2f}" if 0.005 <= abs(value) < 0.1 else f"{value:.1f}"
     else:
         text = f"{value:.2f}" if value == 0 or abs(value) >= 0.1 else f"{value:.3g}"
     return _signed(text)

@@ -42,7 +42,7 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
         "Accuracy (up) of the images whose highest probability (across) falls into each of 15 equal bins; a larger "
         "mark stands for more images. Below the diagonal the arm is more confident than it is right. The diagram is "
         "of the first confirmation seed at the point that validation chose. ECE: the mean distance from the diagonal "
-        "in points, weighted by images, mean over all seeds with its 95 % interval; with few images a bin's scatter "
+        "in points, weighted by images, mean over all seeds with its 95 % interval (narrow panels leave it to the table); with few images a bin's scatter "
         "raises it." + (f" Without a diagram: {', '.join(left[:8])}." if left else "")
     )
 
@@ -72,7 +72,7 @@ def _panel(axes: Axes, record: StudyRecord, arm: str, frame: pd.DataFrame, colum
     sizes = 6 + 34 * frame["images"] / frame["images"].max()
     axes.scatter(frame["confidence (%)"], frame["accuracy (%)"], s=sizes, color=look.colour, linewidths=0)
     text = f"ECE {first['ECE']:.1f}"
-    if pd.notna(first["ECE: low"]):
+    if pd.notna(first["ECE: low"]) and columns < 3:  # a narrow panel has no room; the table has the interval
         low, high = (float(first[f"ECE: {end}"]) / PERCENT for end in ("low", "high"))
         text += f" ({formatting.bounds(low, high, 'fraction')})"
     name = label(record, arm, {1: 40, 2: 22, 3: 15}[columns])
