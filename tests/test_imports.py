@@ -41,6 +41,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "solvers": (set(), {"torch"}),
     "averaging": (set(), {"torch"}),
     "data": ({"errors", "rng", "knobs"}, {"torch", "PIL", "safetensors"}),
+    "data.pair_pool": ({"errors", "rng", "data", "backbones"}, {"torch"}),  # likewise
     "data.encoder": ({"errors", "rng", "knobs", "data", "backbones"}, {"torch"}),
     "data.pool": ({"errors", "rng", "backbones"}, {"torch"}),  # the backbone's type
     "data.sets": ({"errors", "backbones"}, {"torch"}),  # likewise
@@ -72,6 +73,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
             "state",
             "batches",
             "measuring",
+            "measuring_pairs",
             "weighing",
             "train_settings",
         },

@@ -16,7 +16,8 @@ from vlstudy.batches import Batches, parts
 from vlstudy.data.sets import DevSplits, Splits
 from vlstudy.errors import BatchTooLarge, NonFiniteLoss
 from vlstudy.measurement import Measurement
-from vlstudy.measuring import Evidence, best, measure, tested
+from vlstudy.measuring import best, measure, tested
+from vlstudy.measuring_pairs import Evidence
 from vlstudy.methods.protocol import Batch, Method
 from vlstudy.rng import derive, generator
 from vlstudy.schedules.protocol import Moment, Schedule, Weighed

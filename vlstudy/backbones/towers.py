@@ -67,9 +67,17 @@ class Backbone:
         given = torch.from_numpy(pixels) if isinstance(pixels, np.ndarray) else pixels
         return self._encode(lambda part: self.model.encode_image(self.prepare(part)), given, batch)
 
+    def encode_prepared(self, prepared: Float[Tensor, "n 3 s s"], batch: int = 256) -> Float[Tensor, "n d"]:
+        """Unit features of what `prepare` gave, on the CPU."""
+        return self._encode(lambda part: self.model.encode_image(part.to(self.device)), prepared, batch)
+
+    def encode_tokens(self, tokens: Int64[Tensor, "m context"], batch: int = 1024) -> Float[Tensor, "m d"]:
+        """Unit features of texts that are numbers already, on the CPU."""
+        return self._encode(lambda part: self.model.encode_text(part.to(self.device)), tokens, batch)
+
     def encode_texts(self, texts: Sequence[str], batch: int = 1024) -> Float[Tensor, "m d"]:
         """Unit features of texts, on the CPU."""
-        return self._encode(lambda part: self.model.encode_text(part.to(self.device)), self._tokens(texts), batch)
+        return self.encode_tokens(self._tokens(texts), batch)
 
     def class_text_features(self, classnames: Sequence[str], templates: Sequence[str]) -> Float[Tensor, "c d"]:
         """The unit text feature of each class: the mean over templates of unit features, of unit length again.

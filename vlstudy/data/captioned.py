@@ -84,15 +84,28 @@ def pictures(captioned: Captioned, indices: np.ndarray, side: int) -> PixelSet:
     """
     import torch
 
+    check_complete(captioned)
+    held = np.unique(indices)
+    return shelf_of(captioned, held, side).pixels().take(torch.from_numpy(np.searchsorted(held, indices)))
+
+
+def check_complete(captioned: Captioned) -> None:
+    """Nothing, if every captioned picture is there.
+
+    Raises:
+        DataError: if some are missing: by name.
+    """
     if captioned.missing:
         raise DataError(
             f"{captioned.name}: {len(captioned.missing)} pictures are captioned and not in {captioned.root}: "
             f"{some(captioned.missing)}. Copy them there, or remove their captions."
         )
-    held = np.unique(indices)
-    paths = tuple(captioned.paths[index] for index in held)
-    shelf = Shelf(name=f"{captioned.name} ({len(held)})", root=captioned.root, paths=paths, side=side)
-    return shelf.pixels().take(torch.from_numpy(np.searchsorted(held, indices)))
+
+
+def shelf_of(captioned: Captioned, indices: np.ndarray, side: int) -> Shelf:
+    """The pictures at `indices`, in that order, as the store keeps them."""
+    paths = tuple(captioned.paths[index] for index in indices)
+    return Shelf(name=f"{captioned.name} ({len(paths)})", root=captioned.root, paths=paths, side=side)
 
 
 def karpathy(path: Path) -> tuple[list[tuple[str, str]], dict[str, list[str]]]:

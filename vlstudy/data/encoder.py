@@ -41,7 +41,7 @@ class Encoder:
         import torch
 
         key = Key("picture size", {**self.parts(), "source": "picture size", "format": "1"})
-        return int(fetch(key, lambda: {"side": torch.tensor(self._towers.image_size)})["side"])
+        return int(fetch(key, lambda: {"side": torch.tensor(self.loaded.image_size)})["side"])
 
     def towers(self) -> Backbone:
         """A fresh copy of the frozen backbone on the CPU."""
@@ -58,8 +58,8 @@ class Encoder:
         import torch
 
         def encode() -> dict[str, Tensor]:
-            features = self._towers.class_text_features(classnames, templates)
-            return {"text_features": features, "logit_scale": torch.tensor(self._towers.logit_scale)}
+            features = self.loaded.class_text_features(classnames, templates)
+            return {"text_features": features, "logit_scale": torch.tensor(self.loaded.logit_scale)}
 
         found = fetch(self.classes_key(classnames, templates), encode)
         return found["text_features"], float(found["logit_scale"])
@@ -77,11 +77,12 @@ class Encoder:
         features = []
         for rows in torch.split(torch.arange(len(pixels)), PART):
             shown = pixels.crops(rows, rng, crop) if view else pixels.plain(rows)
-            features.append(self._towers.encode_images(shown))
+            features.append(self.loaded.encode_images(shown))
         return torch.cat(features)
 
     @cached_property
-    def _towers(self) -> Backbone:
+    def loaded(self) -> Backbone:
+        """The towers that encode, loaded once, on the accelerator where there is one; not to be trained."""
         import torch
 
         from vlstudy.backbones import load

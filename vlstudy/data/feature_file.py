@@ -138,7 +138,7 @@ class FeatureFile:
 
         arrays = self._arrays()
         wanted = {"text", "train_views", *(f"{split}_x" for split in ("train", "val", "test"))}
-        tensors = {name: _unit(array, f"{self.path}: {name}") for name, array in arrays.items() if name in wanted}
+        tensors = {name: unit_rows(array, f"{self.path}: {name}") for name, array in arrays.items() if name in wanted}
         for split in ("train", "val", "test"):
             if f"{split}_y" in arrays:
                 tensors[f"{split}_y"] = _labels(arrays, split, self.path)
@@ -146,7 +146,12 @@ class FeatureFile:
         return tensors
 
 
-def _unit(array: np.ndarray, where: str) -> Tensor:
+def unit_rows(array: np.ndarray, where: str) -> Tensor:
+    """The rows in float32, scaled to unit length.
+
+    Raises:
+        DataError: if one is not finite or all zeros.
+    """
     import torch
 
     rows = torch.from_numpy(array.astype(np.float32))

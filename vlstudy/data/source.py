@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from vlstudy.data.pair_pool import PairPool
     from vlstudy.data.pool import Pool
     from vlstudy.data.store import Key
 
@@ -25,7 +26,7 @@ class Source(Protocol):
     has_pixels: ClassVar[bool]
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
-    def load(self, model: str, pretrained: str | None) -> Pool:
+    def load(self, model: str, pretrained: str | None) -> Pool | PairPool:
         """All features of the source under one backbone."""
 
     def keys(self, model: str, pretrained: str | None) -> tuple[Key, ...]:

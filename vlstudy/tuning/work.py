@@ -11,6 +11,7 @@ from vlstudy.measurement import Measurement
 from vlstudy.study.spec import Arm, StudySpec, label
 
 if TYPE_CHECKING:
+    from vlstudy.data.pair_pool import PairPool
     from vlstudy.data.pool import Pool
     from vlstudy.stacking import Base
 
@@ -151,14 +152,14 @@ class Training:
 
 
 @lru_cache(maxsize=8)
-def _loaded(source: Any, model: str, pretrained: str | None) -> "Pool":
+def _loaded(source: Any, model: str, pretrained: str | None) -> "Pool | PairPool":
     """A worker trains many trials of one study, perhaps under several conditions: it maps the features once."""
     from vlstudy.data import load
 
     return load(source, model, pretrained)
 
 
-def _pool(spec: StudySpec, arm: Arm) -> "Pool":
+def _pool(spec: StudySpec, arm: Arm) -> "Pool | PairPool":
     return _loaded(spec.data_of(arm), spec.backbone.model, spec.backbone.pretrained)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from vlstudy.data.miniature import captioned
 from vlstudy.data.miniature.classes import BASE, CLASSNAMES, DOMAINS, NEW, TEMPLATES
 from vlstudy.data.store import Key, fetch
 from vlstudy.data.tasks import TASKS, Task, domain_task
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vlstudy.backbones.towers import Backbone
+    from vlstudy.data.pair_pool import PairPool
     from vlstudy.data.pool import Features, Pool
 
 PER_CLASS = {"train": 48, "val": 16, "test": 40}  # scenes of each class that draws and tests take from
@@ -34,7 +36,7 @@ class Miniature:
     has_classes: ClassVar[bool] = True
     has_pixels: ClassVar[bool] = True
 
-    task: str = knob("few_shot", "what is asked of the scenes", choices=TASKS)
+    task: str = knob("few_shot", "what is asked of the scenes", choices=(*TASKS, "captions"))
     shots: int = knob(16, "training images per class and domain; 0: all 48", low=0, high=PER_CLASS["train"])
     train_on: str = knob("", "the one domain to train on; all others are tested", choices=("", *DOMAINS))
     held_out: str = knob("", "the one domain to test on; all others are trained on", choices=("", *DOMAINS))
@@ -46,8 +48,29 @@ class Miniature:
         low=0.01,
         high=1.0,
     )
+    images: int = knob(
+        400,
+        "captions: training scenes of a draw, with all their captions; 0: all",
+        low=0,
+        high=captioned.SCENES["train"],
+    )
+    noise: str = knob(
+        "off",
+        "captions: what training suffers, on words, on pixels, or on which caption is whose",
+        choices=("off", "caption", "pixel", "pair"),
+    )
+    noise_level: float = knob(
+        0.0, "captions: share of words or captions, or standard deviation on normalised pixels", low=0.0, high=1.0
+    )
+    caption_noise: str = knob(
+        "replace",
+        "captions: what becomes of a word under caption noise",
+        choices=("replace", "drop", "unknown", "swap"),
+    )
+    noisy_tests: bool = knob(False, "captions: measure the test also under caption and pixel noise, 0.1 to 0.5")
+    captioning: bool = knob(False, "captions: write captions of the test scenes, decoder trained on text alone")
 
-    def load(self, model: str, pretrained: str | None) -> Pool:
+    def load(self, model: str, pretrained: str | None) -> Pool | PairPool:
         """All scenes' features; the towers are loaded only if the store lacks some.
 
         Raises:
@@ -58,6 +81,8 @@ class Miniature:
         from vlstudy.data.miniature import digest
         from vlstudy.data.pool import Pool
 
+        if self.task == "captions":
+            return captioned.pool(self, model, pretrained)
         task, encoder = self._task(), _Encoder(model, pretrained)
         text = fetch(self._texts(model, pretrained), encoder.texts)
         order = list(BASE + NEW) if task.name in ("base_to_new", "open_class") else list(range(len(CLASSNAMES)))
@@ -89,6 +114,8 @@ class Miniature:
 
     def keys(self, model: str, pretrained: str | None) -> tuple[Key, ...]:
         """The class texts, the pictures and features of each split and domain, and the training split's views."""
+        if self.task == "captions":
+            return captioned.keys()
         task, encoder = self._task(), _Encoder(model, pretrained)
         found = [self._texts(model, pretrained)]
         for split in SPLITS:
@@ -98,7 +125,9 @@ class Miniature:
         return tuple(found)
 
     def training_images(self) -> int:
-        """Shots x trained classes x domains that are trained on."""
+        """Shots x trained classes x domains that are trained on; of captioned scenes as many as asked for."""
+        if self.task == "captions":
+            return self.images or captioned.SCENES["train"]
         task = self._task()
         return (self.shots or PER_CLASS["train"]) * task.trained(len(CLASSNAMES)) * len(task.train_on or (0,))
 

@@ -42,8 +42,9 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
         "Accuracy (up) of the images whose highest probability (across) falls into each of 15 equal bins; a larger "
         "mark stands for more images. Below the diagonal the arm is more confident than it is right. The diagram is "
         "of the first confirmation seed at the point that validation chose. ECE: the mean distance from the diagonal "
-        "in points, weighted by images, mean over all seeds with its 95 % interval (narrow panels leave it to the table); with few images a bin's scatter "
-        "raises it." + (f" Without a diagram: {', '.join(left[:8])}." if left else "")
+        "in points, weighted by images, mean over all seeds with its 95 % interval, which narrow panels leave to the "
+        "table; with few images a bin's scatter raises it."
+        + (f" Without a diagram: {', '.join(left[:8])}." if left else "")
     )
 
 
