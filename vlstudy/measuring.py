@@ -96,7 +96,7 @@ def _at_point(groups: list[Group], scores: list[Float[Tensor, "n c"]]) -> dict[s
     means = {
         f"test/{x}": sum(values[x] for values in found.values()) / len(found) for x in next(iter(found.values()), {})
     }
-    accuracies = {name: values["accuracy"] for name, values in found.items()}
+    accuracies = {name: values["accuracy"] for name, values in found.items() if "accuracy" in values}
     combined = {f"test/{x}": metric.combine(accuracies) for x, metric in METRICS.items() if metric.combine}
     return {**means, **{x: value for x, value in combined.items() if value is not None}, **apart}
 

@@ -1,6 +1,7 @@
 """Real pictures with captions: 866 of Flickr8k's, and what is said of a missing or a broken one."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,14 @@ import pytest
 import torch
 
 from vlstudy.data.captioned import pictures
+from vlstudy.data.captioned_source import Flickr8k
 from vlstudy.data.checking import check
 from vlstudy.data.flickr8k import listing
 from vlstudy.errors import DataError
+from vlstudy.methods.contrastive import Contrastive
+from vlstudy.schedules import SCHEDULES
+from vlstudy.training import TrainSettings, fit
+from vlstudy.training import test as measure_test
 
 pytestmark = pytest.mark.external
 
@@ -61,3 +67,21 @@ def test_a_corrupt_picture_is_named(small: Path) -> None:
     with pytest.raises(DataError, match=f"1 of 6 pictures cannot be decoded: .*{path.name} \\("):
         pictures(listing(small), np.arange(6), 64)
     assert any(f"no whole pictures: 1: {path.name}" in line for line in check("flickr8k", small).lines)
+
+
+def test_the_source_draws_encodes_and_measures_them(root: Path) -> None:
+    pool = Flickr8k(root=str(root), images=32, tests=40).load("ViT-B-32-quickgelu", "random")
+    assert "866 images, 4330 captions" in pool.facts["data"]
+    splits = replace(pool, val=pool.val[:40]).confirm(1)
+    train, test = splits.dev.train, splits.test[0].images
+    assert train.captions is not None and test.captions is not None
+    assert (len(train), len(train.captions), len(test.captions)) == (32, 160, 200)
+    assert train.captions.tokens is not None and train.captions.tokens.shape[1] == 77
+    settings = TrainSettings(epochs=2, batch=16, evaluations=1)
+    ((measurement, state),) = fit(
+        Contrastive(), SCHEDULES["variance_sim"](), splits.dev, settings, seed=1, objective="val/mean_recall"
+    )
+    assert measurement.step == 4 and 0 <= measurement.metrics["val/mean_recall"] <= 1
+    found, _ = measure_test(Contrastive(), state, splits, "val/mean_recall", seed=1, look=False)
+    assert {"test/image_to_text_recall@10", "test/centroid_gap", "test/knn_mixing"} <= found.metrics.keys()
+    assert not any("accuracy" in name or "joint" in name for name in found.metrics)  # there are no classes
