@@ -27,9 +27,8 @@ def splits(*, classes: bool = True, noisy: bool = False, captioning: bool = Fals
     dev = toy_pairs() if classes else without_classes(toy_pairs())
     test = Group(name="", images=dev.val, classes=dev.classes)
     mixed = replace(dev.val, image_features=dev.val.image_features.roll(1, 0))
-    groups = (Group(name="caption=0.1", images=dev.val, classes=dev.classes),) if noisy else ()
-    groups += (Group(name="caption=0.5", images=mixed, classes=dev.classes),) if noisy else ()
-    return Splits(dev=dev, test=(test,), noisy=groups, captioning=captioning)
+    groups = [replace(test, name="caption=0.1"), Group(name="caption=0.5", images=mixed, classes=dev.classes)]
+    return Splits(dev=dev, test=(test,), noisy=tuple(groups if noisy else ()), captioning=captioning)
 
 
 def measured(method: Method, given: Splits, *, look: bool = False) -> tuple[Measurement, dict[str, np.ndarray]]:

@@ -129,7 +129,7 @@ class FakeWork:
         base: Below,
         look: bool,
     ) -> tuple[Measurement, Arrays]:
-        """The last measurement under another name, with the oracle's choice at the last point, and arrays to look at."""
+        """The last measurement under another name, with the oracle's choice at the last point, and arrays."""
         name = spec.objective.replace("val/", "test/")
         points = tuple(
             Point(axis=point.axis, metrics={name: point.metrics[spec.objective]}) for point in state.measurement.points
