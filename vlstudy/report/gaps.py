@@ -36,10 +36,11 @@ def quality(record: StudyRecord, ranked: Sequence[str], *, models: int = 1) -> s
         ranked: names without their split.
         models: arms of one condition.
     """
-    most = {
-        name: max(sum(bool(measured(record, arm.name, f"test/{name}")) for arm in one.arms) for one in conditions(record))
-        for name in ranked
-    }
+    most = dict.fromkeys(ranked, 0)
+    for name in ranked:
+        for one in conditions(record):
+            found = [arm for arm in one.arms if measured(record, arm.name, f"test/{name}")]
+            most[name] = max(most[name], len(found))
     return next((name for least in (models, 1) for name in ranked if most[name] >= least), "")
 
 

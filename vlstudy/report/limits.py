@@ -1,6 +1,7 @@
 """What a study of this task does not show, in sentences."""
 
 from vlstudy.journal import StudyRecord
+from vlstudy.report.gaps import collapsed
 from vlstudy.report.reading import tasks
 
 _TASKS = {
@@ -28,6 +29,23 @@ _STAGES = (
     "An arm that stands on another was searched with the lower arm's best setting held: the two were not tuned "
     "together, and together they had more trials than an arm that stands alone."
 )
+_TPC_CMA = (
+    "What is called cma here is a reconstruction of TPC-CMA, not the paper's method: only its abstract and summaries "
+    "by third parties could be read. Its loss formulas, their weights, the shape of its curriculum and the definitions "
+    "of its gaps are unknown; ours are marked as our choice. Nothing here confirms or refutes the paper.",
+    "Which gap the paper reports as reduced, and on which data and in which unit its loss of accuracy is, is unknown.",
+    "A small raw or centroid gap alone is no success: subtracting the means drives the centroid gap to 0 and leaves "
+    "the distribution gap, and features that collapse drive all gaps to 0. Read the normalized distribution gap and "
+    "the effective dimension beside them.",
+    "Part of what accuracy loses comes from contrastive fine-tuning on small batches, not from alignment: compare with "
+    "alpha_target = 0, not with the untouched backbone alone. A value of alpha_target is for validation to choose.",
+)
+_VARIANCE_AWARE = (
+    "The variance-aware paper and its released code describe different methods: the paper weighs by smoothed variances "
+    "of similarity scores (variance_sim, with gaps of its text filled by our choice), the code by variances of raw "
+    "embeddings in a batch (variance_emb). A result of one says nothing of the other.",
+)
+_DIRECTED = ("variance_sim", "variance_emb", "entropy_out", "entropy_emb", "spread_sim", "spread_intra")
 
 
 def limits(record: StudyRecord) -> tuple[str, ...]:
@@ -35,4 +53,17 @@ def limits(record: StudyRecord) -> tuple[str, ...]:
     seen = any(name.startswith("test/attention_on_object") for item in record.confirms for name in item.metrics)
     stacked = any(arm.on for arm in record.header.arms)
     asked = [line for one in tasks(record) for line in _TASKS.get(one, ())]
-    return (*asked, *[_ATTENTION] * seen, *[_STAGES] * stacked)
+    published = [line for line in _TPC_CMA if any(arm.method == "cma" for arm in record.header.arms)]
+    published += [line for line in _VARIANCE_AWARE if any(arm.schedule in _DIRECTED for arm in record.header.arms)]
+    return (*asked, *published, *_collapse(record), *[_ATTENTION] * seen, *[_STAGES] * stacked)
+
+
+def _collapse(record: StudyRecord) -> tuple[str, ...]:
+    """Which arms collapsed, if any did."""
+    fallen = [arm.name for arm in record.header.arms if collapsed(record, arm)]
+    if not fallen:
+        return ()
+    return (
+        f"The features of {', '.join(fallen)} fill fewer than two dimensions: they have collapsed, and their small "
+        "gaps do not count as a success.",
+    )

@@ -6,17 +6,18 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from vlstudy.journal import ArmHeader, StudyRecord
 from vlstudy.report.figures.columns import columns
 from vlstudy.report.figures.figure import NotApplicable, Unavailable
 from vlstudy.report.figures.marks import mark, short
 from vlstudy.report.formatting import MINUS, settings
-from vlstudy.report.gaps import FACTORS, collapsed, quality
+from vlstudy.report.gaps import FACTORS, collapsed
 from vlstudy.report.reading import Condition, conditions, confirmed, family, measured
 from vlstudy.report.references import TPC_CMA
 from vlstudy.report.statistics import differences, interval
-from vlstudy.report.style import INK, MUTED, PAPER, canvas, end_labels, key
+from vlstudy.report.style import MUTED, PAPER, canvas, key
 
 KNOB = "schedule.alpha_target"
 SQUARED = "mean squared distance of pairs"
@@ -39,6 +40,7 @@ MEASURES = {  # shown name -> metric on test; the gaps are the candidates for wh
 }
 CANDIDATES = ("centroid gap", "mean distance of pairs", SQUARED)
 DRAWN_GAPS = {"raw gap": "-", "centroid gap": (0, (5, 2)), "distribution gap": (0, (1, 1.5))}
+CHANGES = ("change to 0", "change to the backbone")
 PANELS = ("effective dimension", "joint ARI", "CIDEr-D (×100)")
 PLACE = ["condition", "held", "alpha_target"]
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))  # of the lines; more repeat them
@@ -63,7 +65,9 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
     frame = pd.DataFrame(found).sort_values(PLACE, kind="stable", ignore_index=True)
     frame["n"] = frame["n"].astype("Int64")
     idle = [name for name in ("condition", "held") if frame[name].nunique() == 1]
-    return frame.drop(columns=idle).dropna(axis="columns", how="all")
+    lacking = [prefix for prefix in CHANGES if frame[f"{prefix}: mean"].isna().all()]
+    idle += [f"{prefix}: {end}" for prefix in lacking for end in ("mean", "low", "high")]
+    return frame.drop(columns=idle + ["published (%)"] * bool(frame["published (%)"].isna().all()))
 
 
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
@@ -76,7 +80,8 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     if "change to 0: mean" in frame:
         told = {name: _changes(frame, name) for name in (str(frame["measure"].iloc[0]), *CANDIDATES)}
         found = ", ".join(f"{name.removesuffix(' (%)')} {change}" for name, change in told.items() if change)
-        lines.append(f"Change to alpha_target = 0, seed by seed, at the largest one: {found}." if found else "")
+        arm = frame.dropna(subset=["change to 0: mean"]).sort_values("alpha_target", kind="stable")["arm"].iloc[-1]
+        lines.append(f"Change of {arm}, which has the largest, to alpha_target = 0, seed by seed: {found}.")
     else:
         lines.append("No arm has alpha_target = 0, so that no change to it can be told.")
     lines.append(
@@ -93,30 +98,42 @@ def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
 
 
 def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
-    """A panel a measure, the three gaps in one; the line is alpha_target's, the marks are the arms'."""
-    known = set(frame["measure"])
-    top = [name for name in ("accuracy (%)", "mean recall (%)") if name in known][:1]
-    groups = [[name] for name in top] + [[name for name in DRAWN_GAPS if name in known]]
-    groups = [one for one in groups + [[name] for name in PANELS if name in known] if one]
-    ratios = [1.6 if len(one) > 1 else 1.0 for one in groups]
-    figure, axes = canvas(rows=len(groups), height=0.9 + 1.15 * sum(ratios), ratios=ratios)
+    """A panel a measure, with the three gaps in one where there is one line; the marks are the arms'."""
     several = [name for name in ("condition", "held") if name in frame]
-    lines = [rows for _, rows in frame.groupby(several, sort=False)] if several else [frame]
+    split = frame.groupby(several, sort=False) if several else ()
+    lines = [(", ".join(map(str, place)), rows) for place, rows in split] or [("", frame)]
+    groups = _groups(frame, together=len(lines) == 1)
+    ratios = [1.7 if len(one) > 1 else 1.0 for one in groups]
+    figure, axes = canvas(rows=len(groups), height=0.9 + 1.15 * sum(ratios), ratios=ratios)
+    low, high = float(frame["alpha_target"].min()), float(frame["alpha_target"].max())
     for panel, group in zip(axes, groups, strict=True):
         for name in group:
-            for place, rows in enumerate(lines):
-                dash = DRAWN_GAPS[name] if len(lines) == 1 and len(group) > 1 else DASHES[place % len(DASHES)]
+            for place, (_, rows) in enumerate(lines):
+                dash = DRAWN_GAPS[name] if len(group) > 1 else DASHES[place % len(DASHES)]
                 _line(panel, record, rows[rows["measure"] == name], dash)
         panel.set_title(group[0] if len(group) == 1 else "gaps", loc="left")
-        panel.margins(x=0.03, y=0.12)
+        panel.margins(y=0.12)
+        panel.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
         if len(group) > 1:
-            _named(panel, frame, group, len(groups))
+            _named(panel, {name.removesuffix(" gap"): DRAWN_GAPS[name] for name in group})
         panel.tick_params(axis="x", labelbottom=panel is axes[-1])
-        panel.sharex(axes[0])
+    if several:
+        bottom, top = axes[0].get_ylim()
+        axes[0].set_ylim(bottom, top + 0.55 * len(lines) * (top - bottom))  # room for the names of the lines
+        _named(axes[0], {short(name, 44): DASHES[place % len(DASHES)] for place, (name, _) in enumerate(lines)})
     axes[-1].set_xlabel("alpha_target")
     looks = {str(name): mark(record, str(name)) for name in dict.fromkeys(frame["arm"])}
     key(figure, [(short(name), look.colour, look.marker) for name, look in looks.items()])
     return figure
+
+
+def _groups(frame: pd.DataFrame, *, together: bool) -> list[list[str]]:
+    """The measures of each panel: the gaps in one, or each in its own."""
+    known = set(frame["measure"])
+    top = [name for name in ("accuracy (%)", "mean recall (%)") if name in known][:1]
+    gaps = [name for name in DRAWN_GAPS if name in known]
+    middle = [gaps] if together and gaps else [[name] for name in gaps]
+    return [*([name] for name in top), *middle, *([name] for name in PANELS if name in known)]
 
 
 def _differ(record: StudyRecord) -> bool:
@@ -134,12 +151,13 @@ def _target(record: StudyRecord, arm: ArmHeader) -> float | None:
 
 def _lines(record: StudyRecord, condition: Condition) -> list[list[dict[str, Any]]]:
     """Rows of the arms that differ in nothing that was held but alpha_target, together."""
+    targets = [(_target(record, arm), arm) for arm in condition.arms if arm.method == "cma"]
+    known = [(target, arm) for target, arm in targets if target is not None and confirmed(record, arm.name)]
     found: dict[str, list[tuple[float, ArmHeader]]] = {}
-    for arm in condition.arms:
-        target = _target(record, arm) if arm.method == "cma" and confirmed(record, arm.name) else None
-        if target is not None:
-            held = settings({name: value for name, value in arm.fixed.items() if name != KNOB})
-            found.setdefault(held, []).append((target, arm))
+    for target, arm in known:
+        alike = {name for name, value in arm.fixed.items() if all(one.fixed.get(name) == value for _, one in known)}
+        held = settings({name: value for name, value in arm.fixed.items() if name not in {KNOB, *alike}})
+        found.setdefault(held or "otherwise", []).append((target, arm))
     untouched = next((arm for arm in condition.arms if arm.method == "zero_shot"), None)
     made = []
     for held, arms in found.items():
@@ -159,7 +177,7 @@ def _rows(
             continue
         row: dict[str, Any] = {"arm": family(arm), "alpha_target": target, "measure": name}
         row |= columns(interval(list(values.values())), FACTORS.get(metric, 1.0))
-        for prefix, base in (("change to 0", control), ("change to the backbone", untouched)):
+        for prefix, base in zip(CHANGES, (control, untouched), strict=True):
             relative = _relative(values, _values(record, base, name)) if base and base != arm else []
             ends = columns(interval(relative) if relative else None, 100.0, f"{prefix}: ")
             row |= {end: value for end, value in ends.items() if not end.endswith(": n")}
@@ -185,9 +203,10 @@ def _changes(frame: pd.DataFrame, name: str) -> str:
     rows = frame[frame["measure"] == name].dropna(subset=["change to 0: mean"])
     if rows.empty:
         return ""
-    row = rows.loc[rows["alpha_target"].idxmax()]
-    mean, low, high = (f"{row[f'change to 0: {end}']:+.1f}".replace("-", MINUS) for end in ("mean", "low", "high"))
-    return f"{mean} %" if pd.isna(row["change to 0: low"]) else f"{mean} % ({low} to {high})"
+    row = rows.sort_values("alpha_target", kind="stable").iloc[-1]
+    ends = [row[f"change to 0: {end}"] for end in ("mean", "low", "high")]
+    mean, *bounds = (f"{end:+.1f}".replace("-", MINUS) for end in ends if pd.notna(end))
+    return f"{mean} %{f' ({bounds[0]} to {bounds[1]})' if bounds else ''}"
 
 
 def _line(axes: Axes, record: StudyRecord, rows: pd.DataFrame, dash: Any) -> None:
@@ -200,7 +219,8 @@ def _line(axes: Axes, record: StudyRecord, rows: pd.DataFrame, dash: Any) -> Non
         axes.plot(x, row["mean"], look.marker, color=look.colour, markersize=6.5, markerfacecolor=face)
 
 
-def _named(axes: Axes, frame: pd.DataFrame, names: list[str], rows: int) -> None:
-    """The gaps' names behind the right edge, where their lines end."""
-    last = frame[frame["alpha_target"] == frame["alpha_target"].max()].groupby("measure", sort=False)["mean"].mean()
-    end_labels(axes, [(float(last[name]), name.removesuffix(" gap"), INK) for name in names], rows)
+def _named(axes: Axes, dashes: Mapping[str, Any]) -> None:
+    """What each kind of line is, where the panel is emptiest."""
+    lines = [Line2D([], [], color=MUTED, linewidth=1.5, linestyle=dash) for dash in dashes.values()]
+    for text in axes.legend(lines, list(dashes), frameon=False, handlelength=2.4).get_texts():
+        text.set_parse_math(False)

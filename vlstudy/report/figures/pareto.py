@@ -51,9 +51,9 @@ def numbers(record: StudyRecord) -> pd.DataFrame:
 def caption(record: StudyRecord, frame: pd.DataFrame) -> str:
     """What points, bars and the line are, and which arms are not on the line for their features collapsed."""
     lines = [
-        "Each mark is a confirmed setting on test, its bars the 95 % intervals over seeds, both ways; to the upper left "
-        "is better. The line joins the settings that no other one beats in both, going by the means: neighbours whose "
-        "bars overlap may change places. Both gaps are distances between unit vectors, at most 2."
+        "Each mark is a confirmed setting on test, its bars the 95 % intervals over seeds, both ways; to the upper "
+        "left is better. The line joins the settings that no other one beats in both, going by the means: neighbours "
+        "whose bars overlap may change places. Both gaps are distances between unit vectors, at most 2."
     ]
     if (frame["on"] == SEARCH).any():
         lines.append("Faint dots: the trials of the search at their end, on validation.")
