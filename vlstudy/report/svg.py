@@ -32,7 +32,21 @@ def _inlined(text: str, name: str, label: str) -> str:
     """From `<svg` on, with identifiers and colours exchanged inside tags only, never in a text."""
     text = re.sub(r"<style.*?</style>|<metadata.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r"<(?!/)[^>]*>", lambda tag: _tag(tag.group(), name), text)
-    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1).strip()
+    text = text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1).strip()
+    return _numbered(text, name)
+
+
+def _numbered(text: str, name: str) -> str:
+    """Hashed identifiers by the order in which they come.
+
+    Matplotlib hashes all digits of a clip's corners, of which the layout's solver leaves the last ones to chance.
+    """
+    known: dict[str, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return found[1] + known.setdefault(found[2], f"{name}-h{len(known) + 1}")
+
+    return re.sub(rf'(id="|url\(#|href="#)({name}-[a-z][0-9a-f]{{8,}})(?=[")])', number, text)
 
 
 def _tag(tag: str, name: str) -> str:
