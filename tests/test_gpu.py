@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
+from tests.toy_pairs import toy_pairs
 from tests.toy_pixels import toy_pictures
+from vlstudy.data.sets import Group, Splits
 from vlstudy.methods import METHODS
 from vlstudy.schedules import SCHEDULES
 from vlstudy.training import TrainSettings, fit
@@ -17,9 +19,16 @@ pytestmark = [
 ]
 
 
+def splits_of(name: str) -> Splits:
+    if "labels" in METHODS[name].trains_on:
+        return toy_pictures(shots=4, per_class=12).confirm(0)
+    dev = toy_pairs()
+    return Splits(dev=dev, test=(Group(name="", images=dev.val, classes=dev.classes),))
+
+
 @pytest.mark.parametrize("name", list(METHODS))
 def test_it_trains_and_is_measured_there(name: str) -> None:
-    splits, found = toy_pictures(shots=4, per_class=12).confirm(0), {}
+    splits, found = splits_of(name), {}
     settings = TrainSettings(epochs=3, lr=1e-4, evaluations=1)
     for device in ("cpu", "cuda"):
         method, fixed = METHODS[name](), SCHEDULES["fixed"]()
