@@ -54,6 +54,19 @@ def test_official_lists(tmp_path: Path) -> None:
     assert splits.dev.towers is not None and flickr_pool(root).facts["lists on disk"] == "train 6, val 2, test 3"
 
 
+def test_all_images_are_encoded_once_for_every_seed(tmp_path: Path) -> None:
+    pool_ = flickr_pool(flickr(tmp_path, 20))
+    one = pool_.dev(1).train
+    entries = sorted((tmp_path / "cache").glob("*.safetensors"))
+    other = pool_.dev(2).train
+    assert sorted((tmp_path / "cache").glob("*.safetensors")) == entries
+    assert one.captions is not None and other.captions is not None
+    assert one.captions.texts != other.captions.texts and sorted(one.captions.texts) == sorted(other.captions.texts)
+    said = {text.split(" of ")[0]: row for text, row in zip(one.captions.texts[::5], one.image_features, strict=True)}
+    for text, row in zip(other.captions.texts[::5], other.image_features, strict=True):
+        assert torch.equal(said[text.split(" of ")[0]], row)  # captions went with their pictures
+
+
 def test_lists_that_are_missing_are_made_up_for(tmp_path: Path) -> None:
     none = divided(listing(flickr(tmp_path / "none")))
     assert {name: len(places) for name, places in none.items()} == {"train": 32, "val": 4, "test": 4}

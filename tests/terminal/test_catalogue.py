@@ -33,3 +33,9 @@ def test_methods_say_what_can_stand_where(typed: Typed) -> None:
     assert "can be no objective" in words("harmonic_mean") and "can be no objective" not in words("accuracy")
     masks = next(line for line in typed("methods", "folder").splitlines() if "data.masks" in line)
     assert "none" in masks and "must be given" not in masks
+
+
+def test_methods_and_schedules_say_what_they_learn_from_and_where_they_are_from(typed: Typed) -> None:
+    assert "Learns from captions." in " ".join(typed("methods", "cma").split())
+    assert "Learns from labels or captions." in " ".join(typed("methods", "zero_shot").split())
+    assert "2503.03202" in typed("methods", "variance_sim") and "2604.00279" in typed("methods", "three_phase")

@@ -55,6 +55,12 @@ class EncodedPairs:
         """
         import torch
 
+        held, places = np.unique(indices, return_inverse=True)  # one entry of the store, whatever the order of a draw
+        return self._held(held, noise).take(torch.from_numpy(places))
+
+    def _held(self, indices: np.ndarray, noise: Noise) -> FeatureSet:
+        import torch
+
         from vlstudy.data.sets import FeatureSet
 
         pixels, parts = self.pictures(indices)

@@ -75,7 +75,7 @@ def _pages() -> list[tuple[str, Page]]:
 def _method(name: str, kind: Any, out: Console) -> None:
     out.print(Text(f"method {name}", style="bold"), Text(kind.summary), sep=": ")
     terms = ", ".join(kind.terms) or "none, so that `train` does not apply"
-    out.print(f"  Source: {kind.source}. Loss terms: {terms}.")
+    out.print(f"  Source: {kind.source}. Loss terms: {terms}. Learns from {' or '.join(kind.trains_on)}.")
     traits = [sentence for trait, sentence in _TRAITS.items() if getattr(kind, trait)]
     if traits:
         out.print(f"  {' '.join(traits)}")
@@ -87,6 +87,8 @@ def _owner(part: str, name: str, kind: Any, out: Console) -> None:
     out.print(Text(title, style="bold"), Text(kind.summary), sep=": ")
     if governs := getattr(kind, "governs", ()):
         out.print(f"  Needs the loss terms: {', '.join(governs)}.")
+    if source := getattr(kind, "source", ""):
+        out.print(f"  Source: {source}.")
     if part == "data":
         out.print(f"  {'Pictures' if kind.has_pixels else 'Features only'}. Any knob may be {{each: [..]}}.")
     _knobs(f"{part}.", kind, out)
