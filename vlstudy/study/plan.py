@@ -29,15 +29,21 @@ class Length:
 def length(arm: Arm, images: int) -> Length:
     """The length of one trial that trains on `images` images: epochs * ceil(images / batch) steps.
 
+    Methods on pairs leave out the last, smaller batch.
+
     >>> length(Arm(name="a", method="fma", fixed={"train.epochs": 3, "train.batch": 32}), images=100).steps
     (12, 12)
+    >>> length(Arm(name="a", method="contrastive", fixed={"train.epochs": 3, "train.batch": 32}), images=100).steps
+    (9, 9)
     """
     axes = [item.distribution.values for item in arm.space if isinstance(item.distribution, Axis)]
     points = math.prod(map(len, axes))
     if not METHODS[arm.method].terms:
         return Length(steps=(0, 0), measurements=(1, 1), points=points)
     epochs, batch, evaluations = (_bounds(arm, name) for name in ("epochs", "batch", "evaluations"))
-    fewest, most = epochs[0] * math.ceil(images / batch[1]), epochs[1] * math.ceil(images / batch[0])
+    pairs = "labels" not in METHODS[arm.method].trains_on
+    few, many = (max(1, images // size) if pairs else math.ceil(images / size) for size in reversed(batch))
+    fewest, most = epochs[0] * few, epochs[1] * many
     measurements = min(evaluations[0], fewest), min(evaluations[1], most)
     return Length(steps=(fewest, most), measurements=measurements, points=points)
 
