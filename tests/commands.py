@@ -71,7 +71,7 @@ def folder(study: Path) -> Path:
         ledger.begin(arm.name, {}, {}, {})
         found = measurement("val", 0.5 + place / 10)
         ledger.record(arm.name, 0, found)
-        ledger.complete(arm.name, 0, 0.5 + place / 10)
+        ledger.complete(arm.name, 0, [0.5 + place / 10])
         for seed in header.confirm_seeds:
             tested = measurement("test", 0.4 + place / 10 + seed / 100)
             record = ConfirmRecord(
@@ -86,6 +86,7 @@ def folder(study: Path) -> Path:
                 seconds=1.0,
             )
             ledger.confirm(record, tested.metrics["test/accuracy"])
+    ledger.end("its minutes are over")
     return folder
 
 

@@ -112,7 +112,7 @@ def test_launch_prints_the_answer_and_where_the_report_is(
 
     monkeypatch.setattr("vlstudy.tuning.launch.launch", launched)
     printed = typed("launch", study, "--reports", folder.parent, "--address", "auto")
-    assert asked == {"reports": folder.parent, "address": "auto"}
+    assert asked == {"reports": folder.parent, "address": "auto", "extend": False, "anew": False}
     words = " ".join(printed.split())  # two seeds name no winner, however far apart the arms are
     assert "Cannot tell: flow differs from the strongest baseline, [bold]probe, by +10.0 points" in words
     assert printed.splitlines()[-1] == str(folder / "report.html")

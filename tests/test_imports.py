@@ -83,7 +83,11 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "study": (SMALL | TABLES, {"yaml", "pydantic"}),
     "study.reading.fitting": (SMALL | TABLES | {"backbones"}, set()),
     "journal": ({"errors", "measurement"}, {"optuna"}),
-    "tuning": (SMALL | TABLES | {"study", "journal", "backbones", "stacking"}, {"ray", "optuna", "torch", "rich"}),
+    "sinks": ({"errors", "measurement", "journal"}, {"torch"}),
+    "tuning": (
+        SMALL | TABLES | {"study", "journal", "backbones", "stacking", "sinks"},
+        {"ray", "optuna", "torch", "rich", "scipy"},
+    ),
     "tuning.progress": ({"errors", "measurement", "journal"}, {"rich"}),
     "report": ({"errors", "measurement", "journal"}, {"matplotlib", "seaborn", "pandas", "jinja2", "scipy"}),
     "report.figures.importance": (

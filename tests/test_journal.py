@@ -69,7 +69,7 @@ def test_everything_is_read_back(tmp_path: Path) -> None:
     assert book.begin("a", {"train.lr": 1e-3, "method.kind": [1, None]}, {}, {}) == 0
     first, last = measured(1, 1 / 3), measured(10, 0.7)
     assert book.record("a", 0, last) and book.record("a", 0, first)
-    book.complete("a", 0, 0.7)
+    book.complete("a", 0, [0.7])
     assert book.begin("a", {}, {}, {}) == 1
     book.fail("a", 1, "a reason")
     assert book.begin("b/../<i>", {}, {}, {}) == 0

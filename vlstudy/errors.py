@@ -8,6 +8,9 @@ VlstudyError            a user's mistake or a broken environment: printed withou
 |   |-- NonFiniteLoss   a loss that became NaN or infinite
 |   `-- BatchTooLarge   a batch that does not fit into the accelerator's memory
 |-- JournalError        a study folder that cannot be read or written
+|   |-- StudyBusy       another process is writing it
+|   `-- StudyChanged    the file asks for something else than the folder holds
+|-- StudyPaused         trials keep failing in the same way
 `-- ClusterError        a Ray cluster that cannot be reached or used
 """
 
@@ -88,6 +91,22 @@ class BatchTooLarge(TrainingError):
 
 class JournalError(VlstudyError):
     """A study folder that cannot be read, written or resumed."""
+
+
+class StudyBusy(JournalError):
+    """A study folder that another living driver writes."""
+
+
+class StudyChanged(JournalError):
+    """A study file that asks for something else than the folder of its name; `differences` are told in words."""
+
+    def __init__(self, message: str, differences: Sequence[str]) -> None:
+        self.differences = tuple(differences)
+        super().__init__(message)
+
+
+class StudyPaused(VlstudyError):
+    """A study whose trials fail one after the other with the same error."""
 
 
 class ClusterError(VlstudyError):

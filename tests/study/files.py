@@ -52,3 +52,15 @@ def problems(folder: Path, text: str | bytes) -> tuple[Problem, ...]:
     with pytest.raises(StudyError) as caught:
         read(file)
     return caught.value.problems
+
+
+def one_fault(
+    folder: Path, changes: tuple[tuple[str, str], ...], place: tuple[int, int, str], says: str, text: str = TEXT
+) -> None:
+    """Holds if the reader finds exactly one fault after the changes: its line, column and place, and what it says."""
+    for before, after in changes:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    (problem,) = problems(folder, text)
+    assert (problem.line, problem.column, problem.where) == place
+    assert says in problem.message

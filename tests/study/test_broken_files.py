@@ -50,7 +50,6 @@ FAULTS: dict[str, tuple[tuple[str, str], int, int, str, str]] = {
         ("source: miniature", "source: feature_file, path: ''"),
         *(3, 36, "data.path", "the path of a file"),
     ),
-    "several objectives": (("val/accuracy", "[val/accuracy]"), 5, 12, "objective", "one objective for now"),
     # knobs
     "unknown knob of the method": (("method.ratio", "method.ration"), 13, 7, "arms[1].space", "`method.ratio`?"),
     "unknown knob of the training": (("train.lr", "train.lrr"), 12, 7, "arms[1].space", "`train.lr`?"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vlstudy.study.plan import Length, length, rungs
+from vlstudy.study.plan import Length, length
 from vlstudy.study.space import Axis, Choice, Dimension, Int
 from vlstudy.study.spec import Arm, PrunerSpec
 
@@ -45,4 +45,4 @@ def test_what_is_not_trained_by_steps_is_measured_once() -> None:
     ],
 )
 def test_percentages_at_which_trials_are_compared(pruner: PrunerSpec, percents: tuple[int, ...]) -> None:
-    assert rungs(pruner) == percents
+    assert pruner.rungs == percents

@@ -111,6 +111,12 @@ class FakeWork:
                 value = math.nan
             if progress >= 0.5 and arm.name == "dies":
                 os._exit(9)
+            if progress == 0.5 and arm.name == "hangs" and not first:
+                time.sleep(1000)
+            if progress == 0.5 and arm.name == "greedy" and busy(data) > 1:
+                raise MemoryError("no room beside the other")
+            if progress == 0.5 and arm.name == "huge":
+                raise MemoryError("no room at all")
             if "entropy" in spec.objective:
                 value = 1 - value
             metrics = [{spec.objective: value - 0.1 * index} for index in range(len(_axes(arm)))]
@@ -142,6 +148,19 @@ class FakeWork:
         """The inverse of `save`."""
         value = json.loads(path.read_text())
         return FakeState(measurement=Measurement.from_json(value["measurement"]), total=value["total"])
+
+
+def busy(data: FakeData) -> int:
+    """Processes that have trained lately and are still there: who else is on this machine."""
+    pids = {json.loads(line)["pid"] for line in Path(data.log).read_text().splitlines()}
+    return sum(Path(f"/proc/{pid}").exists() and "::Trial" in _command(pid) for pid in pids)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def note(data: FakeData, entry: Mapping[str, Any]) -> None:
@@ -216,6 +235,7 @@ def _arm_header(arm: Arm, spec: StudySpec) -> ArmHeader:
         choices=(),
         source="",
         trials=wanted(arm, spec.search),
+        points=len(arm.points),
         family=arm.family,
         condition=dict(arm.condition),
         on=arm.on,

@@ -10,7 +10,8 @@ from vlstudy.journal.folder import write_header
 from vlstudy.journal.ledger import Ledger
 from vlstudy.study.spec import StudySpec
 from vlstudy.tuning.errand import Errand, reason_of
-from vlstudy.tuning.search import Handout, Search
+from vlstudy.tuning.search import Search
+from vlstudy.tuning.turns import Handout
 
 
 @contextmanager
@@ -25,8 +26,7 @@ def sitting(spec: StudySpec, reports: Path) -> Iterator[tuple[Search, Errand, Le
 
 def train(search: Search, errand: Errand, handout: Handout, measurements: int | None = None) -> bool:
     """Trains a trial until it is over, or for some measurements; True if it is over."""
-    seed = errand.spec.search.seed
-    training = errand.train(handout.arm, handout.settings, name=str(handout.number), seed=seed, fresh=False)
+    training = errand.train(handout.arm, handout.settings, name=str(handout.number), seed=handout.seed, fresh=False)
     try:
         for count, (measurement, _) in enumerate(training, start=1):
             if search.heard(handout.arm, handout.number, measurement):

@@ -88,7 +88,8 @@ def test_resources_reach_tune_and_what_fits_nowhere_is_said(tmp_path: Path, monk
     spec = study(tmp_path, arms=(Arm(name="zero", method="zero_shot"),), resources=ResourceSpec(cpus=0.5, concurrent=1))
     launch(spec, reports=tmp_path, work=FakeWork())
     assert asked["resources_per_trial"] == {"cpu": 0.5} and asked["max_concurrent_trials"] == 1
-    greedy = replace(spec, digest="cd" * 32, resources=ResourceSpec(cpus=1, gpus=64))
+    greedy = replace(spec, study="greedy", text="study: greedy\n", digest="cd" * 32)
+    greedy = replace(greedy, resources=ResourceSpec(cpus=1, gpus=64))
     with pytest.raises(ClusterError, match="no node has the 1 CPUs and 64 GPUs that one trial asks for"):
         launch(greedy, reports=tmp_path, work=FakeWork())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vlstudy.errors import JournalError
-from vlstudy.journal.records import ArmHeader, Header
+from vlstudy.journal.records import ArmHeader, Change, Header, Objective
 
 HEADER, STUDY, JOURNAL, LOCK = "study.json", "study.yaml", "journal.log", "driver.lock"
 TRIALS, EVIDENCE = "trials", "evidence"
@@ -41,6 +41,23 @@ def slug(name: str) -> str:
 def folder_of(spec: Named, reports: Path) -> Path:
     """`reports/<slug>-<digest8>`: the same spec always finds the same folder."""
     return reports / f"{slug(spec.study)}-{spec.digest[:8]}"
+
+
+def folders(reports: Path) -> list[Path]:
+    """The folders of studies under `reports`."""
+    return sorted(path for path in reports.iterdir() if exists(path)) if reports.is_dir() else []
+
+
+def text_digest(text: str) -> str:
+    """sha256 of a study file's text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def launched_from(text: str, reports: Path) -> Path | None:
+    """The folder that this very text was launched or extended from, the latest of several."""
+    digest = text_digest(text)
+    found = [folder for folder in folders(reports) if digest in _texts(folder)]
+    return max(found, key=lambda folder: (folder / HEADER).stat().st_mtime, default=None)
 
 
 def exists(folder: Path) -> bool:
@@ -73,8 +90,11 @@ def read_header(folder: Path) -> Header:
     """
     try:
         value = json.loads((folder / HEADER).read_text(encoding="utf-8"))
-        arms = tuple(_arm_from_json(arm) for arm in value["arms"])
-        return Header(**{**value, "arms": arms, "confirm_seeds": tuple(value["confirm_seeds"])})
+        lists = {name: tuple(value.get(name, ())) for name in ("confirm_seeds", "digests", "texts")}
+        lists |= {"arms": tuple(_arm_from_json(arm) for arm in value["arms"])}
+        lists |= {"others": tuple(Objective(**other) for other in value.get("others", ()))}
+        lists |= {"changes": tuple(Change(**change) for change in value.get("changes", ()))}
+        return Header(**{**value, **lists})
     except FileNotFoundError as error:
         raise JournalError(f"{folder} holds no study: there is no {HEADER}. `vlstudy launch` makes one.") from error
     except (ValueError, TypeError, KeyError) as error:
@@ -95,6 +115,15 @@ def write(path: Path, content: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _texts(folder: Path) -> tuple[str, ...]:
+    """Digests of the texts that a folder knows; () if it cannot be read."""
+    try:
+        kept = text_digest((folder / STUDY).read_text(encoding="utf-8"))
+        return (*read_header(folder).texts, kept)
+    except (OSError, ValueError, JournalError):
+        return ()
 
 
 def _arm_from_json(value: Mapping[str, Any]) -> ArmHeader:

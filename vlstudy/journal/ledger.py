@@ -1,77 +1,42 @@
 """The writing side of a journal: every suggestion, measurement and verdict is on disk before it is acted on."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from vlstudy.errors import JournalError
-from vlstudy.journal.folder import JOURNAL
-from vlstudy.journal.records import ConfirmRecord, Header
-from vlstudy.journal.storage import BatchedFile, Rehearsal
-from vlstudy.journal.tail import cut_torn_tail
+from vlstudy.journal.book import Book
+from vlstudy.journal.entries import (
+    CHOSEN,
+    CONFIRM,
+    CONSTRAINT,
+    ENDED,
+    GROUP,
+    JUDGED,
+    MEASUREMENT,
+    QUEUE,
+    QUEUED,
+    REASON,
+    REPLICATE,
+    SERVED,
+    SETTINGS,
+    SITTINGS,
+    TRACE,
+    confirm_study,
+    measurements_of,
+    pending,
+    phase_seconds,
+    search_study,
+)
+from vlstudy.journal.records import ConfirmRecord
 from vlstudy.measurement import Measurement
 
-SITTINGS = "sittings"
-MEASUREMENT, JUDGED, REASON, SETTINGS, CONFIRM = "measurement/", "judged", "reason", "settings", "confirm"
 
-
-def search_study(arm: str) -> str:
-    """The Optuna study of an arm's search; the prefix keeps an arm called `sittings` or `confirm/x` apart."""
-    return f"search/{arm}"
-
-
-def confirm_study(arm: str) -> str:
-    """The Optuna study of an arm's confirmations."""
-    return f"confirm/{arm}"
-
-
-class Ledger:
-    """The journal of one study, open for writing; its holder holds the folder's driver lock.
-
-    Attributes:
-        cut: bytes of an unfinished last line that were cut off at opening.
-    """
-
-    def __init__(self, folder: Path, header: Header) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study it creates
-        self.folder, self.header = folder, header
-        path = folder / JOURNAL
-        Path(f"{path}.lock").unlink(missing_ok=True)  # Optuna's lock of a killed driver: we hold ours, so it is stale
-        self._file = BatchedFile(str(path))
-        self.cut = cut_torn_tail(path)
-        try:
-            self._storage = JournalStorage(self._file)
-        except (ValueError, KeyError) as error:
-            raise JournalError(f"{path} is damaged ({error}). Restore it from a backup, or move it away.") from error
-        self._ids = self._studies()
-        self._sitting = len(self._storage.get_study_user_attrs(self._ids[SITTINGS]))
-
-    def trials(self, arm: str) -> list[FrozenTrial]:
-        """The search trials of an arm, by number; not to be changed."""
-        return self._storage.get_all_trials(self._ids[search_study(arm)], deepcopy=False)
-
-    def trial(self, arm: str, number: int) -> FrozenTrial:
-        """One search trial; not to be changed."""
-        return self._storage.get_trial(self._id(arm, number))
-
-    def rehearsal(
-        self, arm: str, *, sampler: BaseSampler | None = None, pruner: BasePruner | None = None
-    ) -> tuple[optuna.Study, dict[str, Any]]:
-        """The arm's study for a sampler or pruner to look at, with the notes that these would have written."""
-        notes: dict[str, Any] = {}
-        storage = cast(BaseStorage, Rehearsal(self._storage, notes))
-        study = optuna.load_study(study_name=search_study(arm), storage=storage, sampler=sampler, pruner=pruner)
-        return study, notes
+class Ledger(Book):
+    """The journal of one study, open for writing; its holder holds the folder's driver lock."""
 
     def begin(
         self,
@@ -79,6 +44,9 @@ class Ledger:
         settings: Mapping[str, Any],
         params: Mapping[str, Any],
         distributions: Mapping[str, BaseDistribution],
+        *,
+        notes: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> int:
         """The number of a new running trial; one line of the journal, so there is no half-made suggestion.
 
@@ -87,15 +55,62 @@ class Ledger:
             settings: dotted knob -> value, as training will see it.
             params: the same as Optuna sees it.
             distributions: of `params`.
+            notes: what the sampler keeps of it.
+            attributes: where the trial comes from: `GROUP` and `REPLICATE`, `QUEUED`.
         """
         template = create_trial(
             state=TrialState.RUNNING,
             params=dict(params),
             distributions=dict(distributions),
-            user_attrs={SETTINGS: dict(settings)},
+            user_attrs={SETTINGS: dict(settings), **(attributes or {})},
+            system_attrs=dict(notes or {}),
         )
-        key = self._storage.create_new_trial(self._ids[search_study(arm)], template)
-        return self._storage.get_trial(key).number
+        return self._create(arm, template)
+
+    def serve(self, arm: str, trial: FrozenTrial, *, notes: Mapping[str, Any], attributes: Mapping[str, Any]) -> int:
+        """The number of a new trial with the measurements and the verdict of one with the same settings.
+
+        One line of the journal. The pruner's notes stay with the first trial, so that no rung counts it twice.
+        """
+        kept = {name: value for name, value in trial.user_attrs.items() if name not in (GROUP, REPLICATE, QUEUED)}
+        first = trial.user_attrs.get(SERVED, trial.number)
+        constraints = {name: value for name, value in trial.system_attrs.items() if name.startswith(CONSTRAINT)}
+        template = create_trial(
+            state=trial.state,
+            values=trial.values,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={**kept, SERVED: first, **attributes},
+            system_attrs={**constraints, **notes},
+            intermediate_values=trial.intermediate_values,
+        )
+        return self._create(arm, template)
+
+    def enqueue(self, arm: str, number: int, why: str) -> None:
+        """Writes that the setting of a trial comes next once more."""
+        entry = {"trial": number, "why": why}
+        self._storage.set_study_user_attr(self._ids[search_study(arm)], f"{QUEUE}{len(self.queued(arm))}", entry)
+
+    def queued(self, arm: str) -> dict[str, Mapping[str, Any]]:
+        """Id -> `trial` and `why` of all that was ever enqueued in an arm, in order."""
+        attributes = self._storage.get_study_user_attrs(self._ids[search_study(arm)])
+        return {name: entry for name, entry in attributes.items() if name.startswith(QUEUE)}
+
+    def queue(self, arm: str) -> dict[str, Mapping[str, Any]]:
+        """What was enqueued and has no trial yet."""
+        return pending(self.queued(arm), self.trials(arm))
+
+    def choose(self, arm: str, numbers: Sequence[int]) -> None:
+        """Writes which trials' settings are confirmed, the best first; later choices replace earlier ones."""
+        key = self._ids[confirm_study(arm)]
+        if self._storage.get_study_user_attrs(key).get(CHOSEN) != list(numbers):
+            self._storage.set_study_user_attr(key, CHOSEN, list(numbers))
+
+    def end(self, why: str) -> None:
+        """Writes that the search is over, for what is asked now, and why if settings are left."""
+        entry = {"changes": len(self.header.changes), "why": why}
+        if self._storage.get_study_user_attrs(self._ids[SITTINGS]).get(ENDED) != entry:
+            self._storage.set_study_user_attr(self._ids[SITTINGS], ENDED, entry)
 
     def record(self, arm: str, number: int, measurement: Measurement) -> bool:
         """True if the measurement is new and now durable; False if its step was known already.
@@ -134,15 +149,23 @@ class Ledger:
                 self._follow(trial, trial.user_attrs[JUDGED])
         return measurements
 
-    def complete(self, arm: str, number: int, value: float) -> None:
-        """Ends a trial with its objective's final value."""
-        self._storage.set_trial_state_values(self._id(arm, number), TrialState.COMPLETE, [value])
+    def complete(
+        self, arm: str, number: int, values: Sequence[float], *, constraints: Mapping[str, float] | None = None
+    ) -> None:
+        """Ends a trial with the final values of its objectives, and of its constraints, which hold if not positive."""
+        key = self._id(arm, number)
+        with self._file.batch():
+            for name, value in (constraints or {}).items():
+                self._storage.set_trial_system_attr(key, f"{CONSTRAINT}:{name}", value)
+            self._storage.set_trial_state_values(key, TrialState.COMPLETE, list(values))
 
-    def fail(self, arm: str, number: int, reason: str) -> None:
+    def fail(self, arm: str, number: int, reason: str, trace: str = "") -> None:
         """Ends a trial without a value; it stays failed."""
         key = self._id(arm, number)
         with self._file.batch():
             self._storage.set_trial_user_attr(key, REASON, reason)
+            if trace:
+                self._storage.set_trial_user_attr(key, TRACE, trace)
             self._storage.set_trial_state_values(key, TrialState.FAIL)
 
     def confirmed(self, arm: str) -> set[tuple[int, int]]:
@@ -179,35 +202,20 @@ class Ledger:
                 self._storage.set_trial_system_attr(trial._trial_id, key, value)
         if verdict["reason"]:
             self._storage.set_trial_user_attr(trial._trial_id, REASON, verdict["reason"])
-            last = trial.intermediate_values[verdict["percent"]]
-            self._storage.set_trial_state_values(trial._trial_id, TrialState.PRUNED, [last])
+            last = self._values_at(trial, verdict["percent"])
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.PRUNED, last)
+
+    def _values_at(self, trial: FrozenTrial, percent: int) -> list[float]:
+        """The objectives at the measurement that Optuna was shown at this percentage."""
+        shown = next(measurement for measurement in measurements_of(trial) if measurement.percent == percent)
+        return [shown.metrics[name] for name in self.header.objectives]
+
+    def _create(self, arm: str, template: FrozenTrial) -> int:
+        key = self._storage.create_new_trial(self._ids[search_study(arm)], template)
+        return self._storage.get_trial(key).number
 
     def _append(self, arm: str, trial: FrozenTrial) -> None:
         self._storage.create_new_trial(self._ids[confirm_study(arm)], trial)
-
-    def _id(self, arm: str, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._ids[search_study(arm)], number)
-
-    def _studies(self) -> dict[str, int]:
-        """Name -> id of Optuna's studies; those that the journal lacks are made."""
-        arms = [arm.name for arm in self.header.arms]
-        known = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
-        direction = StudyDirection[self.header.direction.upper()]
-        return {
-            name: known[name] if name in known else self._storage.create_new_study([direction], name)
-            for name in (SITTINGS, *map(search_study, arms), *map(confirm_study, arms))
-        }
-
-
-def measurements_of(trial: FrozenTrial) -> list[Measurement]:
-    """What a search trial measured, in the order of its steps."""
-    found = [Measurement.from_json(value) for name, value in trial.user_attrs.items() if name.startswith(MEASUREMENT)]
-    return sorted(found, key=lambda measurement: measurement.step)
-
-
-def phase_seconds(sittings: Mapping[str, float], phase: str) -> float:
-    """Sum over the sittings of the seconds spent in a phase."""
-    return math.fsum(seconds for name, seconds in sittings.items() if name.startswith(f"{phase}/"))
 
 
 def _same(arm: str, number: int, first: Measurement, again: Measurement) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vlstudy.errors import JournalError
+from vlstudy.errors import StudyBusy
 from vlstudy.journal.folder import LOCK
 
 
@@ -17,16 +17,16 @@ def driver_lock(folder: Path) -> Iterator[None]:
     """Holds the study's folder for this process.
 
     Raises:
-        JournalError: another living driver holds it.
+        StudyBusy: another living driver holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "a+", encoding="utf-8") as file:
         if not _locked(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "another process"
-            raise JournalError(
+            raise StudyBusy(
                 f"{folder} is being written by {holder}. `vlstudy status` shows how far it is; "
-                "stop it with Ctrl-C before launching the study again."
+                "`vlstudy stop` ends it, or Ctrl-C where it runs."
             )
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")

@@ -1,6 +1,7 @@
 """The reading side of a journal."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,30 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from vlstudy.errors import JournalError
-from vlstudy.journal.folder import JOURNAL, STUDY, read_header
-from vlstudy.journal.ledger import (
+from vlstudy.journal.entries import (
+    CHOSEN,
     CONFIRM,
+    ENDED,
+    GROUP,
+    POINT,
+    QUEUED,
     REASON,
+    REPLICATE,
+    SERVED,
     SETTINGS,
     SITTINGS,
+    TRACE,
     confirm_study,
     measurements_of,
+    pending,
     phase_seconds,
     search_study,
 )
+from vlstudy.journal.folder import JOURNAL, STUDY, read_header
 from vlstudy.journal.records import ConfirmRecord, StudyRecord, TrialRecord, Verdict
 from vlstudy.measurement import Measurement
 
-_VERDICTS: dict[TrialState, Verdict] = {
+VERDICTS: dict[TrialState, Verdict] = {
     TrialState.RUNNING: "running",
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -49,17 +59,25 @@ def read(folder: Path) -> StudyRecord:
         storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
         trials = tuple(trial_record(arm, trial) for arm in arms for trial in _trials(storage, search_study(arm)))
         tested = [(arm, trial) for arm in arms for trial in _trials(storage, confirm_study(arm))]
-        confirms = tuple(_confirm_record(trial) for _, trial in tested if trial.state == TrialState.COMPLETE)
-        extra = _seconds(storage) | _failures(tested, confirms)
+        every = tuple(_confirm_record(trial) for _, trial in tested if trial.state == TrialState.COMPLETE)
+        extra = _seconds(storage) | _failures(tested, every)
+        confirms = _standing(every, {arm: _attributes(storage, confirm_study(arm)).get(CHOSEN) for arm in arms})
+        ended = _attributes(storage, SITTINGS).get(ENDED, {})
+        queued = sum(_queued(storage, arm.name, arm.points) for arm in header.arms)
     except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise JournalError(f"{folder / JOURNAL} is damaged ({error!r}). Restore it from a backup.") from error
-    header = type(header)(**{**vars(header), "provenance": {**header.provenance, **extra}})
-    return StudyRecord(folder=str(folder), text=text, header=header, trials=trials, confirms=confirms)
+    header = replace(header, provenance={**header.provenance, **extra})
+    why = ended["why"] if ended.get("changes") == len(header.changes) and not queued else None
+    if why:
+        header = replace(header, provenance={**header.provenance, "search ended early": why})
+    return StudyRecord(
+        folder=str(folder), text=text, header=header, trials=trials, confirms=confirms, queued=queued, ended=why
+    )
 
 
 def trial_record(arm: str, trial: FrozenTrial) -> TrialRecord:
     """One trial of Optuna's as one of ours."""
-    verdict = _VERDICTS[trial.state]
+    verdict = VERDICTS[trial.state]
     return TrialRecord(
         arm=arm,
         number=trial.number,
@@ -69,6 +87,10 @@ def trial_record(arm: str, trial: FrozenTrial) -> TrialRecord:
         measurements=tuple(measurements_of(trial)),
         started=trial.datetime_start.timestamp() if trial.datetime_start else None,
         finished=trial.datetime_complete.timestamp() if trial.datetime_complete else None,
+        group=trial.user_attrs.get(GROUP, trial.number),
+        replicate=trial.user_attrs.get(REPLICATE, 0),
+        served=trial.user_attrs.get(SERVED),
+        trace=trial.user_attrs.get(TRACE, "") if verdict == "failed" else "",
     )
 
 
@@ -89,12 +111,29 @@ def _failures(tested: list[tuple[str, FrozenTrial]], confirms: tuple[ConfirmReco
     return {"confirmations that failed": "; ".join(lines)} if lines else {}
 
 
+def _standing(confirms: tuple[ConfirmRecord, ...], chosen: Mapping[str, list[int] | None]) -> tuple[ConfirmRecord, ...]:
+    """The confirmations of the settings that are chosen now, each with its rank; all if no choice was written."""
+    return tuple(
+        replace(record, rank=numbers.index(record.trial)) if numbers else record
+        for record in confirms
+        if not (numbers := chosen[record.arm]) or record.trial in numbers
+    )
+
+
+def _queued(storage: JournalStorage, arm: str, points: int) -> int:
+    """Points of the file and repetitions that have no trial yet."""
+    trials, attributes = _trials(storage, search_study(arm)), _attributes(storage, search_study(arm))
+    taken = {trial.user_attrs.get(QUEUED) for trial in trials}
+    return len(pending(attributes, trials)) + sum(f"{POINT}{index}" not in taken for index in range(points))
+
+
 def _seconds(storage: JournalStorage) -> dict[str, str]:
-    sittings: dict[str, Any] = {}
-    for study in storage.get_all_studies():
-        if study.study_name == SITTINGS:
-            sittings = study.user_attrs
+    sittings = _attributes(storage, SITTINGS)
     return {f"{phase} seconds": f"{phase_seconds(sittings, phase):.0f}" for phase in ("search", "confirm")}
+
+
+def _attributes(storage: JournalStorage, name: str) -> Mapping[str, Any]:
+    return next((study.user_attrs for study in storage.get_all_studies() if study.study_name == name), {})
 
 
 def _trials(storage: JournalStorage, name: str) -> list[FrozenTrial]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from vlstudy.knobs import knobs
 from vlstudy.methods import METHODS
-from vlstudy.study.space import Axis, Choice, Distribution, Grid, Int, LogInt, LogUniform, Uniform
-from vlstudy.study.spec import Arm, PrunerSpec
+from vlstudy.study.space import Axis, Choice, Distribution, Grid, Int, LogInt, LogUniform, Tied, Uniform
+from vlstudy.study.spec import Arm
 from vlstudy.training import TrainSettings
 
 
@@ -48,26 +48,12 @@ def length(arm: Arm, images: int) -> Length:
     return Length(steps=(fewest, most), measurements=measurements, points=points)
 
 
-def rungs(pruner: PrunerSpec) -> tuple[int, ...]:
-    """The percentages of the training from which a trial is compared with others; () if none is ever pruned.
-
-    >>> rungs(PrunerSpec(name="asha", reduction=3, grace=0.2)), rungs(PrunerSpec(name="none"))
-    ((20, 60), ())
-    """
-    grace = max(1, round(100 * pruner.grace))
-    if pruner.name == "none":
-        return ()
-    if pruner.name == "median":
-        return (grace,)
-    return tuple(rung for power in range(7) if (rung := grace * pruner.reduction**power) < 100)  # 2^7 > 100
-
-
 def _bounds(arm: Arm, name: str) -> tuple[int, int]:
     """The least and the greatest value that a training setting can have in an arm."""
     dotted = f"train.{name}"
     searched = next((item.distribution for item in arm.space if item.name == dotted), None)
     if searched is not None:
-        drawn = _ends(searched)
+        drawn = _ends(searched, arm)
         default = [] if all(not item.when for item in arm.space if item.name == dotted) else [_default(name)]
         return min(drawn + default), max(drawn + default)
     value = arm.fixed.get(dotted, _default(name))
@@ -78,9 +64,12 @@ def _default(name: str) -> Any:
     return knobs(TrainSettings)[name].default
 
 
-def _ends(distribution: Distribution) -> list[Any]:
+def _ends(distribution: Distribution, arm: Arm) -> list[Any]:
     match distribution:
         case Uniform(low, high) | LogUniform(low, high) | Int(low, high) | LogInt(low, high):
             return [low, high]
         case Choice(values) | Grid(values) | Axis(values):
             return list(values)
+        case Tied(to, times):
+            targets = [item.distribution for item in arm.space if item.name == to]
+            return [end if times == 1 else times * end for target in targets for end in _ends(target, arm)]

@@ -1,9 +1,10 @@
 """Distributions as values: what a knob may be, without a library that draws from it."""
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,81 @@ class Axis:
     values: tuple[Any, ...]
 
 
-Distribution = Uniform | LogUniform | Int | LogInt | Choice | Grid | Axis
+@dataclass(frozen=True)
+class Tied:
+    """Always the value of the searched knob `to`, times `times` for a number."""
+
+    to: str
+    times: float = 1.0
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A comparison with a number, such as `>= 8`; `holds` answers it.
+
+    >>> Bound(">=", 8.0).holds(8), Bound("<", 0.5).holds(0.5)
+    (True, False)
+    """
+
+    sign: Literal["<", "<=", ">", ">="]
+    limit: float
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies on the right side; NaN never does."""
+        return bool(_COMPARE[self.sign](value, self.limit))
+
+    def __str__(self) -> str:
+        return f"{self.sign} {plain(self.limit)}"
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """What a condition wants where it names several values: one of them.
+
+    >>> str(AnyOf(("fixed", "three_phase")))
+    'fixed or three_phase'
+    """
+
+    values: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return " or ".join(map(plain, self.values))
+
+
+def fits(value: Any, wanted: Any) -> bool:
+    """Whether a value is what a condition wants.
+
+    >>> fits(3, 3), fits(3, AnyOf((1, 2)))
+    (True, False)
+    """
+    return value in wanted.values if isinstance(wanted, AnyOf) else bool(value == wanted)
+
+
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+Distribution = Uniform | LogUniform | Int | LogInt | Choice | Grid | Axis | Tied
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dimension:
-    """A dotted knob (`train.lr`) with its distribution; `when` names the knob values under which it matters."""
+    """A dotted knob (`train.lr`) with its distribution.
+
+    Attributes:
+        when: knob -> the value, or `AnyOf` several, under which this one matters.
+    """
 
     name: str
     distribution: Distribution
     when: Mapping[str, Any] = field(default_factory=dict)
+
+    def matters(self, known: Mapping[str, Any]) -> bool:
+        """Whether its condition holds, given the values of other knobs."""
+        return all(name in known and fits(known[name], wanted) for name, wanted in self.when.items())
 
 
 def describe(distribution: Distribution) -> str:
@@ -82,6 +148,8 @@ def describe(distribution: Distribution) -> str:
             return f"{_WORDS[type(distribution)]} {plain(low)} .. {plain(high)}"
         case Choice(values) | Grid(values) | Axis(values):
             return f"{_WORDS[type(distribution)]} {_listed(values)}"
+        case Tied(to, times):
+            return f"tied to {to}{'' if times == 1 else f', times {plain(times)}'}"
 
 
 def plain(value: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vlstudy.knobs import knob
-from vlstudy.study.space import Dimension, plain
+from vlstudy.study.space import Bound, Choice, Dimension, Grid, plain
 
 PLACES = ("path", "root", "masks")  # knobs of sources that name a file or a folder
 
@@ -35,6 +35,8 @@ class Arm:
         family: the name in the file, which the arms of all conditions share.
         condition: knob of the data -> value, where the file asks for each of several.
         data: the source under that condition; None only in a spec made by hand, whose arms share the study's.
+        points: settings that are tried first: dotted knob -> value; a searched knob that is left out is sampled.
+        forbid: combinations that no trial has: dotted knob -> `Bound` or values, all of which hold in the combination.
     """
 
     name: str
@@ -46,15 +48,31 @@ class Arm:
     family: str = ""
     condition: Mapping[str, Any] = field(default_factory=dict)
     data: Any = None
+    points: tuple[Mapping[str, Any], ...] = ()
+    forbid: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """The loss schedules that a trial may have: the arm's own, or those that it chooses from."""
+        chosen = next((item.distribution for item in self.space if item.name == "schedule"), None)
+        return chosen.values if isinstance(chosen, Choice | Grid) else (self.schedule,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec:
     """How settings are asked for: `trials` is per arm; an arm without a space has one trial."""
 
-    sampler: Literal["tpe", "random"] = knob("tpe", "how settings are suggested")
-    trials: int = knob(24, "trials per arm; an arm that searches only grids has one a cell", low=1)
+    sampler: Literal["tpe", "random", "grid", "cmaes", "gp", "nsga2", "qmc"] = knob("tpe", "how settings are suggested")
+    trials: int = knob(24, "settings per arm; an arm that searches only grids has one a cell", low=1)
     seed: int = knob(0, "of the few-shot draw, the trainings and the sampler", low=0)
+    replicates: int = knob(1, "seeds that a setting is trained on at most; it is judged by their mean", low=1)
+    race: Literal["interval", "wilcoxon"] = knob(
+        "interval", "the test that decides whether a setting deserves another seed"
+    )
+
+    def seed_of(self, replicate: int) -> int:
+        """The seed of a setting's nth training; far from the confirmation's, which follow the search's."""
+        return self.seed + 10_000 * replicate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +82,20 @@ class PrunerSpec:
     name: Literal["asha", "hyperband", "median", "none"] = knob("asha", "Optuna's pruner; asha is successive halving")
     reduction: int = knob(3, "one of this many trials passes a rung", low=2)
     grace: float = knob(0.2, "fraction of the training (whole percent) before which no trial stops", low=0.01, high=1.0)
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The percentages of the training from which a trial is compared with others; () if none is ever pruned.
+
+        >>> PrunerSpec(name="asha", reduction=3, grace=0.2).rungs, PrunerSpec(name="none").rungs
+        ((20, 60), ())
+        """
+        grace = max(1, round(100 * self.grace))
+        if self.name == "none":
+            return ()
+        if self.name == "median":
+            return (grace,)
+        return tuple(rung for power in range(7) if (rung := grace * self.reduction**power) < 100)  # 2^7 > 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +119,37 @@ class ResourceSpec:
 class BudgetSpec:
     """When the search stops asking for new trials; None = when all are done."""
 
-    minutes: float | None = knob(None, "after which no new trial is asked for; null: no limit", low=0.0)
+    minutes: float | None = knob(None, "of search, after which no new trial is asked for; null: no limit", low=0.0)
+    trials: int | None = knob(None, "of all arms together, after which no new one is asked for", low=1)
+    gpu_hours: float | None = knob(None, "of all trials together, after which no new one is asked for", low=0.0)
+    money: float | None = knob(None, "as gpu_hours, in the currency of price_per_gpu_hour", low=0.0)
+    price_per_gpu_hour: float | None = knob(None, "what an hour of one GPU costs", low=0.0)
+    trial_minutes: float | None = knob(None, "of training, after which a trial fails; null: no limit", low=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopSpec:
+    """What ends a search because it has found enough; None = nothing does."""
+
+    target: float | None = knob(None, "value of the (first) objective that a complete setting must reach")
+    patience: int | None = knob(None, "finished settings of an arm without a better one, after which it ends", low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureSpec:
+    """When trials that do not work are given up."""
+
+    pause_after: int = knob(3, "equal errors in a row of ended trials, after which the study pauses", low=1)
+    stall_minutes: float = knob(30.0, "without a sign of life, after which a trial's worker is replaced", low=0.1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkSpec:
+    """Other programs that are shown the measurements too; the journal stays the truth."""
+
+    tensorboard: bool = knob(False, "event files in the study's folder, under tensorboard/")
+    mlflow: str | None = knob(None, "tracking URI, such as file:./mlruns; null: none")
+    wandb: str | None = knob(None, "project of Weights & Biases; null: none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +160,12 @@ class StudySpec:
         study: the name; any text, made safe before it becomes a folder.
         data: an instance of one of `vlstudy.data.SOURCES`' dataclasses; of the first condition if there are several.
         objective: metric with its split, such as `val/accuracy`; the metric knows its direction.
+        others: further objectives of a Pareto study.
+        constraints: metric -> what a setting must hold to be chosen.
         text: the file as it was read, for provenance.
         path: where it was read from.
-        digest: 64 hex digits of what is asked; comments, key order, path, resources and budget do not change it.
+        digest: 64 hex digits of what is asked; comments, key order, path, resources, budget, stop,
+            failures and sinks do not change it.
     """
 
     study: str
@@ -117,6 +182,16 @@ class StudySpec:
     text: str
     path: str
     digest: str
+    others: tuple[str, ...] = ()
+    constraints: Mapping[str, Bound] = field(default_factory=dict)
+    stop: StopSpec = field(default_factory=StopSpec)
+    failures: FailureSpec = field(default_factory=FailureSpec)
+    sinks: SinkSpec = field(default_factory=SinkSpec)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """All objectives; the first decides where one must."""
+        return (self.objective, *self.others)
 
     @property
     def tested(self) -> str:

@@ -8,15 +8,13 @@ from rich.text import Text
 
 from vlstudy import journal
 from vlstudy.data import SOURCES, cached, store
-from vlstudy.knobs import Knob, knobs
-from vlstudy.methods import METHODS
+from vlstudy.knobs import knobs
 from vlstudy.metrics import METRICS
-from vlstudy.schedules import SCHEDULES
-from vlstudy.study.plan import length, rungs
+from vlstudy.study.plan import length
+from vlstudy.study.settings import meanings
 from vlstudy.study.space import describe, plain
 from vlstudy.study.spec import Arm, PrunerSpec, ResourceSpec, StudySpec
 from vlstudy.terminal import cells, console, table
-from vlstudy.training import TrainSettings
 from vlstudy.tuning.asking import wanted
 from vlstudy.tuning.header import confirm_seeds
 
@@ -69,7 +67,7 @@ def _arms(spec: StudySpec, images: Mapping[str, int]) -> RenderableType:
 
 def _method(arm: Arm) -> str:
     """The method, with its schedule and the arm that it is trained on where they are not the usual."""
-    schedule = "" if arm.schedule == "fixed" else f" x {arm.schedule}"
+    schedule = "" if arm.schedules == ("fixed",) else f" x {' or '.join(arm.schedules)}"
     return f"{arm.method}{schedule}{f' on {arm.on}' if arm.on else ''}"
 
 
@@ -79,18 +77,13 @@ def _knobs(arm: Arm) -> RenderableType:
     drawn.expand, drawn.columns[2].ratio = True, 1
     drawn.columns[0].no_wrap = True
     drawn.columns[1].max_width = 28  # a long list breaks into lines, and leaves 80 columns room for the meaning
-    about = _about(arm)
+    about = meanings(arm)
     for name, value in arm.fixed.items():
-        drawn.add_row(*cells(name, f"fixed {plain(value)}", about[name].meaning))
+        drawn.add_row(*cells(name, f"fixed {plain(value)}", about[name]))
     for item in arm.space:
         when = "".join(f", when {name} is {plain(value)}" for name, value in item.when.items())
-        drawn.add_row(*cells(item.name, describe(item.distribution) + when, about[item.name].meaning))
+        drawn.add_row(*cells(item.name, describe(item.distribution) + when, about[item.name]))
     return drawn
-
-
-def _about(arm: Arm) -> dict[str, Knob]:
-    owners = {"method": METHODS[arm.method], "schedule": SCHEDULES[arm.schedule], "train": TrainSettings}
-    return {f"{part}.{name}": knob for part, owner in owners.items() for name, knob in knobs(owner).items()}
 
 
 def _how(spec: StudySpec, out: Console) -> None:
@@ -114,7 +107,7 @@ def _how(spec: StudySpec, out: Console) -> None:
 
 def _pruner(pruner: PrunerSpec) -> str:
     """When a trial is compared with others."""
-    percents = ", ".join(f"{rung} %" for rung in rungs(pruner))
+    percents = ", ".join(f"{rung} %" for rung in pruner.rungs)
     if pruner.name == "none":
         return "none: every trial is trained to its end"
     if pruner.name == "median":

@@ -11,7 +11,7 @@ from rich.text import Text
 from vlstudy import journal
 from vlstudy.errors import JournalError, VlstudyError
 from vlstudy.journal import StudyRecord
-from vlstudy.journal.folder import HEADER, LOCK, STUDY
+from vlstudy.journal.folder import HEADER, LOCK, folders, launched_from
 from vlstudy.terminal import console
 from vlstudy.tuning import progress
 
@@ -26,7 +26,7 @@ def find(study: Path, reports: Path) -> Path:
         return study
     if not study.is_file():
         raise VlstudyError(f"{study}: there is no such folder or study file. {_nearest(study, reports)}".rstrip())
-    if same := _launched_from(study, reports):
+    if same := launched_from(study.read_text(encoding="utf-8", errors="replace"), reports):
         return same
     from vlstudy.study.reading import read  # takes torch's time, and is needed only if the file changed since
 
@@ -47,12 +47,12 @@ def show_status(record: StudyRecord) -> None:
 
 def show_list(reports: Path) -> None:
     """Prints every study under `reports`, oldest first."""
-    folders = sorted(filter(journal.exists, _folders(reports)), key=_begun)
-    if not folders:
+    begun = sorted(folders(reports), key=_begun)
+    if not begun:
         console().print(f"No studies in {reports}. Start one with: vlstudy launch studies/fma.yaml", soft_wrap=True)
         return
     out = console()
-    for folder in folders:
+    for folder in begun:
         out.print(Text(str(folder), style="bold"), soft_wrap=True)  # never broken, so that it can be copied
         try:
             record = journal.read(folder)
@@ -68,7 +68,7 @@ def state(record: StudyRecord) -> str:
     if _held(Path(record.folder)):
         return "running"
     rows = progress.rows(record)
-    searched = all(row.done >= row.wanted for row in rows) or bool(record.confirms)  # a budget ends a search early
+    searched = record.ended is not None or (all(row.done >= row.wanted for row in rows) and not record.queued)
     left = any(row.running or row.confirmed < _confirmable(record, row.name) for row in rows)
     return "finished" if searched and not left else "stopped"
 
@@ -111,23 +111,12 @@ def _best(record: StudyRecord) -> str:
     return f"best {best.name} {progress.shown(best.best or 0.0, record.header.unit)}"
 
 
-def _launched_from(study: Path, reports: Path) -> Path | None:
-    """The folder that was launched from exactly this file: found without reading it as a study."""
-    text = study.read_bytes()
-    begun = [folder for folder in _folders(reports) if journal.exists(folder) and (folder / STUDY).is_file()]
-    return max((folder for folder in begun if (folder / STUDY).read_bytes() == text), key=_begun, default=None)
-
-
 def _begun(folder: Path) -> float:
     return (folder / HEADER).stat().st_mtime
 
 
-def _folders(reports: Path) -> list[Path]:
-    return sorted(path for path in reports.iterdir() if path.is_dir()) if reports.is_dir() else []
-
-
 def _nearest(study: Path, reports: Path) -> str:
     siblings = study.parent.glob("*.y*ml") if study.parent.is_dir() else []
-    known = [str(path) for path in (*siblings, *filter(journal.exists, _folders(reports)))]
+    known = [str(path) for path in (*siblings, *folders(reports))]
     near = get_close_matches(str(study), known, n=1, cutoff=0.5)
     return f"Did you mean `{near[0]}`?" if near else "`vlstudy list` shows the studies on disk."

@@ -1,134 +1,131 @@
-"""What the next trial of an arm is: a function of the journal, the seed and the trial's number."""
+"""What the next trial of an arm is: a function of the journal, the seed and the setting's number."""
 
 import json
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState, create_trial
 
+from vlstudy.errors import VlstudyError
 from vlstudy.journal.ledger import Ledger
 from vlstudy.rng import derive
-from vlstudy.study.space import Axis, Choice, Dimension, Distribution, Grid, Int, LogInt, LogUniform, Uniform
+from vlstudy.study.forbidding import allowed, forbidden
+from vlstudy.study.order import matters, ordered, searched, tied
+from vlstudy.study.space import Axis, Choice, Dimension, Distribution, Grid, Int, LogInt, LogUniform, Tied, Uniform
 from vlstudy.study.spec import Arm, SearchSpec
+from vlstudy.tuning.as_now import as_now
+from vlstudy.tuning.cells import cell_for, cells_of, enumerated
+from vlstudy.tuning.groups import shown
+from vlstudy.tuning.samplers import kept, sampler_of
 
 _PLAIN = (type(None), bool, int, float, str)  # what Optuna stores as a category
+_PATIENCE, _TRIES = 20, 1000  # draws by the sampler, and in all, before an allowed setting is looked up
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """One setting, as training sees it (`settings`) and as Optuna does."""
+    """One setting, as training sees it (`settings`) and as Optuna does, with what the sampler keeps of it."""
 
     settings: Mapping[str, Any]
     params: Mapping[str, Any]
     distributions: Mapping[str, BaseDistribution]
+    notes: Mapping[str, Any]
 
 
 def wanted(arm: Arm, search: SearchSpec) -> int:
-    """How many trials an arm has: its cells if all it searches are grids, 1 if it searches nothing."""
-    searched = _searched(arm)
-    if all(isinstance(dimension.distribution, Grid) for dimension in searched):
-        return len(_cells(arm))
+    """How many settings an arm has: its cells if all it searches are grids, 1 if it searches nothing."""
+    arm = enumerated(arm, search)
+    if all(isinstance(dimension.distribution, Grid) for dimension in searched(arm)):
+        return len(cells_of(arm))
     return search.trials
 
 
-def suggest(ledger: Ledger, arm: Arm, search: SearchSpec, number: int) -> Suggestion:
-    """The setting of trial `number`, given everything that the journal knows now."""
-    sampler = _sampler(arm, search, number)
-    study, _ = ledger.rehearsal(arm.name, sampler=sampler)
+def suggest(
+    ledger: Ledger, arm: Arm, search: SearchSpec, number: int, *, fixed: Mapping[str, Any] | None = None
+) -> Suggestion:
+    """The setting with this number, given everything that the journal knows now.
+
+    A forbidden one is drawn again: by the sampler with other seeds, then at random, which is uniform among the
+    allowed ones; where those are too few to be hit, the knobs that decide get values that are allowed. So what is
+    forbidden means the same under every sampler.
+
+    Args:
+        ledger: whose trials the sampler learns from.
+        arm: what is searched.
+        search: with which sampler and seed.
+        number: of the setting; of a grid it is the cell.
+        fixed: dotted knob -> value that the setting must have.
+
+    Raises:
+        VlstudyError: every setting with the values in `fixed` is forbidden.
+    """
+    arm = enumerated(arm, search)
+    given = cell_for(arm, ledger.trials(arm.name), number, fixed or {})
+    for attempt in range(_TRIES):
+        suggestion = _drawn(ledger, arm, search, number, given, attempt)
+        if not forbidden(arm, suggestion.settings):
+            return suggestion
+    way_out = allowed(arm, given)
+    if way_out is None:
+        raise VlstudyError(f"{arm.name}: every setting with {dict(given)} is forbidden. Loosen `forbid`.")
+    return _drawn(ledger, arm, search, number, {**given, **way_out}, _TRIES)
+
+
+def _drawn(
+    ledger: Ledger, arm: Arm, search: SearchSpec, number: int, given: Mapping[str, Any], attempt: int
+) -> Suggestion:
+    space = {_label(arm, dimension): to_optuna(dimension.distribution) for dimension in ordered(arm)}
+    sampler = _sampler(arm, search, number, attempt, space)
+    study, notes = ledger.rehearsal(arm.name, sampler=sampler, view=lambda trials: as_now(shown(trials), space))
     trial = create_trial(state=TrialState.RUNNING, params={}, distributions={})
     trial.number, trial._trial_id = number, -1  # not in the journal yet: it goes there whole, with its values
     sampler.before_trial(study, trial)
     drawn = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
-    cells = _cells(arm)
-    cell = cells[number % len(cells)]
     settings: dict[str, Any] = {}
     params: dict[str, Any] = {}
-    distributions: dict[str, BaseDistribution] = {}
-    for dimension in _ordered(arm):
-        if not _matters(dimension, settings, arm):
+    for dimension in ordered(arm):
+        if not matters(dimension, settings, arm):
             continue
-        name, distribution = dimension.name, _to_optuna(dimension.distribution)
-        if name in cell:
-            params[name] = _category(cell[name])
-        elif name in drawn and distribution._contains(distribution.to_internal_repr(drawn[name])):
-            params[name] = drawn[name]
+        name, label = dimension.name, _label(arm, dimension)
+        if name in given:
+            params[label] = _category(given[name]) if _listed(dimension) else given[name]
+        elif label in drawn and space[label]._contains(space[label].to_internal_repr(drawn[label])):
+            params[label] = drawn[label]
         else:
-            params[name] = sampler.sample_independent(study, trial, name, distribution)
-        settings[name] = _value(dimension.distribution, params[name])
-        distributions[name] = distribution
-    return Suggestion(settings=settings, params=params, distributions=distributions)
+            params[label] = sampler.sample_independent(study, trial, label, space[label])
+        settings[name] = _value(dimension.distribution, params[label])
+    distributions = {label: space[label] for label in params}
+    return Suggestion(settings=tied(arm, settings), params=params, distributions=distributions, notes=kept(notes))
 
 
-def _sampler(arm: Arm, search: SearchSpec, number: int) -> BaseSampler:
+def _sampler(
+    arm: Arm, search: SearchSpec, number: int, attempt: int = 0, space: Mapping[str, BaseDistribution] | None = None
+) -> BaseSampler:
     """A new sampler for every question, so that it has no memory but the journal."""
-    seed = derive(search.seed, f"sampler/{arm.name}", number) % 2**32  # numpy's legacy generator takes 32 bits
-    if search.sampler == "random":
+    stream = f"sampler/{arm.name}{f'/again/{attempt}' if attempt else ''}"
+    seed = derive(search.seed, stream, number) % 2**32  # numpy's legacy generator takes 32 bits
+    if attempt >= _PATIENCE:
         return RandomSampler(seed=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, which alone models conditional knobs jointly
-        return TPESampler(
-            n_startup_trials=10,  # Optuna's default, said here so that an update does not change a study
-            n_ei_candidates=24,  # likewise
-            seed=seed,
-            multivariate=True,
-            group=any(dimension.when for dimension in arm.space),
-            constant_liar=True,
-        )
+    place = number + 1_000_003 * attempt  # of a sequence: a forbidden point's substitute lies far behind
+    return sampler_of(arm, search, seed, place, space or {})
 
 
-def _cells(arm: Arm) -> list[dict[str, Any]]:
-    """The cross product of the arm's grids; a grid whose condition fails in a cell does not split it."""
-    cells: list[dict[str, Any]] = [{}]
-    grids = [dimension for dimension in _ordered(arm) if isinstance(dimension.distribution, Grid)]
-    sampled = {dimension.name for dimension in _searched(arm)} - {dimension.name for dimension in grids}
-    for dimension in grids:
-        open_question = bool(sampled & set(dimension.when))  # only the draw will tell whether it matters
-        cells = [
-            {**cell, **extra}
-            for cell in cells
-            for extra in (
-                [{dimension.name: value} for value in _values(dimension.distribution)]
-                if open_question or _matters(dimension, cell, arm)
-                else [{}]
-            )
-        ]
-    return cells
+def _label(arm: Arm, dimension: Dimension) -> str:
+    """The knob as Optuna knows it: two blocks may have knobs of one name, which are different parameters."""
+    if sum(other.name == dimension.name for other in arm.space) == 1:
+        return dimension.name
+    return f"{dimension.name} when {', '.join(f'{name} = {value}' for name, value in dimension.when.items())}"
 
 
-def _matters(dimension: Dimension, settings: Mapping[str, Any], arm: Arm) -> bool:
-    known = {"method": arm.method, "schedule": arm.schedule, **arm.fixed, **settings}
-    return all(name in known and known[name] == value for name, value in dimension.when.items())
+def _listed(dimension: Dimension) -> bool:
+    return isinstance(dimension.distribution, Choice | Grid)
 
 
-def _searched(arm: Arm) -> list[Dimension]:
-    return [dimension for dimension in arm.space if not isinstance(dimension.distribution, Axis)]
-
-
-def _ordered(arm: Arm) -> list[Dimension]:
-    """The searched dimensions, each after those that its condition names."""
-    ordered: list[Dimension] = []
-    pending = _searched(arm)
-    while pending:
-        waiting = {dimension.name for dimension in pending}
-        ready = [dimension for dimension in pending if not waiting & (set(dimension.when) - {dimension.name})]
-        if not ready:  # a circle of conditions: none of them can hold
-            return ordered
-        ordered += ready
-        pending = [dimension for dimension in pending if dimension not in ready]
-    return ordered
-
-
-def _values(distribution: Distribution) -> Sequence[Any]:
-    assert isinstance(distribution, Choice | Grid | Axis)
-    return distribution.values
-
-
-def _to_optuna(distribution: Distribution) -> BaseDistribution:
+def to_optuna(distribution: Distribution) -> BaseDistribution:
+    """The distribution in Optuna's terms; axes and ties are nothing that Optuna draws."""
     match distribution:
         case Uniform(low, high):
             return FloatDistribution(low, high)
@@ -140,8 +137,8 @@ def _to_optuna(distribution: Distribution) -> BaseDistribution:
             return IntDistribution(low, high, log=True)
         case Choice(values) | Grid(values):
             return CategoricalDistribution([_category(value) for value in values])
-        case Axis():
-            raise ValueError("an axis is measured, not searched")
+        case Axis() | Tied():
+            raise ValueError("an axis is measured and a tie is computed; neither is drawn")
 
 
 def _category(value: Any) -> Any:

@@ -4,20 +4,23 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
-from optuna.trial import FrozenTrial
 
 from vlstudy.journal import ConfirmRecord
 from vlstudy.journal.arrays import Arrays, write_evidence
+from vlstudy.journal.entries import SETTINGS
 from vlstudy.journal.folder import checkpoint_of
-from vlstudy.journal.ledger import SETTINGS, Ledger, measurements_of
+from vlstudy.journal.ledger import Ledger
 from vlstudy.measurement import Measurement, Point
+from vlstudy.study.spec import ResourceSpec
 from vlstudy.tuning.errand import Errand, enter, leave, reason_of
 from vlstudy.tuning.header import confirm_seeds
-from vlstudy.tuning.standing import best_trials
+from vlstudy.tuning.memory import ran_out, roomier
+from vlstudy.tuning.search import MOST_LOSSES
+from vlstudy.tuning.standing import best_trials, chosen_axis
 
 _POLL = 0.2  # seconds between two looks at the keyboard
 
@@ -45,7 +48,7 @@ def outstanding(ledger: Ledger) -> list[Repetition]:
             trial=trial.number,
             seed=seed,
             settings=trial.user_attrs[SETTINGS],
-            axis=_chosen(trial),
+            axis=chosen_axis(ledger, arm, trial),
         )
         for seed in header.confirm_seeds
         for arm, trials in chosen.items()
@@ -66,30 +69,89 @@ def confirm(
         beat: called often with the number of busy slots; what it raises ends the confirmation where it is.
         tell: gets one line for each repetition that failed.
     """
+    for arm in ledger.header.arms:
+        ledger.choose(arm.name, [trial.number for trial in best_trials(ledger, arm.name, ledger.header.confirm_top)])
     began, waiting, at_work = time.monotonic(), deque(outstanding(ledger)), dict[Any, Repetition]()
-    resources = errand.spec.resources
-    remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=3)(_repeat)
-    shared = ray.put(errand)
+    work = _Workers(errand, tell)
     try:
         while waiting or at_work:
             while waiting and len(at_work) < slots:
                 repetition = waiting.popleft()
-                at_work[remote.remote(shared, repetition)] = repetition
+                at_work[work.begin(repetition)] = repetition
             ready, _ = ray.wait(list(at_work), num_returns=1, timeout=_POLL)
             for reference in ready:
-                _write(errand, ledger, at_work.pop(reference), reference, tell)
+                repetition = at_work.pop(reference)
+                answer = work.answer(reference, repetition)
+                room = (
+                    roomier(work.errand.spec.resources, slots) if isinstance(answer, str) and ran_out(answer) else None
+                )
+                if room or work.again(reference, repetition):
+                    waiting.appendleft(repetition)
+                else:
+                    _write(errand, ledger, repetition, answer, tell)
+                if room:
+                    slots = work.share(*room)
+            work.look(at_work)
             beat(len(at_work))
     finally:
         ledger.clock("confirm", time.monotonic() - began)
 
 
-def _write(errand: Errand, ledger: Ledger, repetition: Repetition, reference: Any, tell: Callable[[str], None]) -> None:
+class _Workers:
+    """Repetitions on Ray: how they begin, what they answer, and which of them hang."""
+
+    def __init__(self, errand: Errand, tell: Callable[[str], None]) -> None:
+        self.errand, self._tell, self._shared = errand, tell, ray.put(errand)
+        self._limit = 60 * errand.spec.failures.stall_minutes
+        self._began: dict[Any, float] = {}
+        self._hung: dict[Any, int] = {}
+
+    def begin(self, repetition: Repetition) -> Any:
+        """The reference of a repetition that a worker takes up."""
+        resources = self.errand.spec.resources
+        remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=3)(_repeat)
+        reference = remote.remote(self._shared, repetition)
+        self._began[reference] = time.time()
+        return reference
+
+    def answer(self, reference: Any, repetition: Repetition) -> Any:
+        """What a worker measured, or why it did not."""
+        try:
+            return ray.get(reference)
+        except ray.exceptions.TaskCancelledError:
+            return f"it gave no sign of life for {self._limit / 60:g} minutes (failures.stall_minutes)"
+        except ray.exceptions.RayError as error:
+            return f"its worker died: {str(error).strip().splitlines()[0]}"
+
+    def again(self, reference: Any, repetition: Repetition) -> bool:
+        """Whether a repetition that hung is tried once more; it goes on from its checkpoint."""
+        hung = self._began.pop(reference) < 0
+        key = repetition.arm, repetition.trial, repetition.seed
+        self._hung[key] = self._hung.get(key, 0) + hung
+        return hung and self._hung[key] <= MOST_LOSSES
+
+    def share(self, resources: ResourceSpec, slots: int) -> int:
+        """From now on fewer beside each other; how many."""
+        self.errand = replace(self.errand, spec=replace(self.errand.spec, resources=resources))
+        self._shared = ray.put(self.errand)
+        self._tell(f"a confirmation ran out of memory: from now on {slots} at once")
+        return slots
+
+    def look(self, at_work: Mapping[Any, Repetition]) -> None:
+        """Ends the workers of repetitions whose checkpoint has not been written for too long."""
+        for reference, repetition in at_work.items():
+            began = self._began[reference]
+            path = checkpoint_of(self.errand.folder, repetition.arm, _name(repetition))
+            sign = max(began, path.stat().st_mtime if path.exists() else 0.0)
+            if began > 0 and time.time() - sign > self._limit:
+                self._tell(f"{repetition.arm} on seed {repetition.seed} gave no sign of life: its worker is replaced")
+                self._began[reference] = -1.0
+                ray.cancel(reference, force=True)
+
+
+def _write(errand: Errand, ledger: Ledger, repetition: Repetition, answer: Any, tell: Callable[[str], None]) -> None:
     """The answer of a worker, into the journal."""
     arm, seed = repetition.arm, repetition.seed
-    try:
-        answer = ray.get(reference)
-    except ray.exceptions.RayError as error:
-        answer = f"its worker died: {str(error).strip().splitlines()[0]}"
     if not isinstance(answer, str):
         measurement, evidence, seconds = answer
         record = _record(repetition, measurement, seconds)
@@ -127,12 +189,6 @@ def _repeat(errand: Errand, repetition: Repetition) -> tuple[Measurement, Arrays
         return reason_of(error)
     finally:
         leave()
-
-
-def _chosen(trial: FrozenTrial) -> Mapping[str, float]:
-    """The point of the inference axes that was best on validation at the end of the trial."""
-    final = measurements_of(trial)[-1]
-    return final.points[final.choice].axis
 
 
 def _name(repetition: Repetition) -> str:

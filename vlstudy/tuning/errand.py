@@ -1,10 +1,11 @@
 """One training as a worker does it: from its checkpoint if there is one, and with a checkpoint at every measurement."""
 
+import errno
 import gc
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from vlstudy.study.spec import Arm, StudySpec
 from vlstudy.tuning.standing import base_of
 from vlstudy.tuning.work import State, Work
 
+FULL = {errno.ENOSPC, errno.EDQUOT}  # what a full disk answers
+_TRACE = 4000  # characters of a traceback that the journal keeps
 # CUDA and ROCm read one each; "" hides every device.
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
@@ -34,7 +37,14 @@ class Errand:
         return next(arm for arm in self.spec.arms if arm.name == name)
 
     def train(
-        self, arm: str, settings: Mapping[str, Any], *, name: str, seed: int, fresh: bool
+        self,
+        arm: str,
+        settings: Mapping[str, Any],
+        *,
+        name: str,
+        seed: int,
+        fresh: bool,
+        tell: Callable[[str], None] | None = None,
     ) -> Iterator[tuple[Measurement, State]]:
         """Every measurement after the checkpoint `name`, the checkpoint's own first.
 
@@ -42,7 +52,7 @@ class Errand:
         checkpoint's own is given again because its reader may have died before reading it.
         """
         path = checkpoint_of(self.folder, arm, name)
-        state = self._saved(path)
+        state = self._saved(path, tell)
         if state is not None:
             yield state.measurement, state
             if state.measurement.progress >= 1:
@@ -61,11 +71,12 @@ class Errand:
         base = base_of(self.spec, self.arm(arm), settings)
         return self.work.test(self.spec, self.arm(arm), settings, state, seed=seed, base=base, look=look)
 
-    def _saved(self, path: Path) -> State | None:
+    def _saved(self, path: Path, tell: Callable[[str], None] | None) -> State | None:
         try:
             return self.work.load(path) if path.exists() else None
         except Exception as error:  # a broken checkpoint costs its training's time, not its trial
-            print(f"{path.name}: {error}. Its training starts anew.", file=sys.stderr)
+            line = f"{path.name} cannot be read ({error}): its training starts anew"
+            tell(line) if tell else print(line, file=sys.stderr)
             return None
 
 
@@ -81,6 +92,13 @@ def leave() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def trace_of(error: BaseException) -> str:
+    """The end of an exception's traceback for a bug; "" for a mistake that its message explains."""
+    if isinstance(error, VlstudyError):
+        return ""
+    return "".join(traceback.format_exception(error))[-_TRACE:]
 
 
 def reason_of(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlstudy.journal import ArmHeader, Header
-from vlstudy.knobs import knobs
+from vlstudy.journal.records import Objective
 from vlstudy.metrics import METRICS
 from vlstudy.study.space import Axis, Dimension, describe
 from vlstudy.study.spec import Arm, ConfirmSpec, StudySpec
@@ -23,28 +23,28 @@ _PACKAGES = {"vlstudy": "vlstudy", "torch": "torch", "ray": "ray", "optuna": "op
 
 def header_of(spec: StudySpec, facts: Mapping[str, str]) -> Header:
     """The study with everything resolved; `facts` are the data's, such as digests and counts."""
-    from vlstudy.data import SOURCES  # these four import torch, which only a launch needs
+    from vlstudy.data import SOURCES  # these import torch, which only a launch needs
     from vlstudy.methods import METHODS
     from vlstudy.schedules import SCHEDULES
-    from vlstudy.training import TrainSettings
+    from vlstudy.study.settings import meanings
 
     def arm_header(arm: Arm) -> ArmHeader:
-        method, schedule = METHODS[arm.method], SCHEDULES[arm.schedule]
-        owners = {"method": method, "schedule": schedule, "train": TrainSettings}
-        described = {f"{part}.{name}": knob for part, owner in owners.items() for name, knob in knobs(owner).items()}
+        method, schedules = METHODS[arm.method], [SCHEDULES[name] for name in arm.schedules]
+        about = meanings(arm)
         named = [*arm.fixed, *(dimension.name for dimension in arm.space)]
         return ArmHeader(
             name=arm.name,
             method=arm.method,
-            schedule=arm.schedule,
-            baseline=method.baseline and schedule.baseline,
+            schedule=" or ".join(arm.schedules),
+            baseline=method.baseline and all(schedule.baseline for schedule in schedules),
             fixed=dict(arm.fixed),
-            space={item.name: _described(item) for item in arm.space if not isinstance(item.distribution, Axis)},
-            meanings={name: described[name].meaning for name in named if name in described},
+            space=_space(arm),
+            meanings={name: about[name] for name in named if name in about},
             axes={item.name: item.distribution.values for item in arm.space if isinstance(item.distribution, Axis)},
-            choices=(*method.choices, *schedule.choices),
-            source="; ".join(filter(None, (method.source, schedule.source))),
+            choices=(*method.choices, *(choice for schedule in schedules for choice in schedule.choices)),
+            source="; ".join(filter(None, (method.source, *(schedule.source for schedule in schedules)))),
             trials=wanted(arm, spec.search),
+            points=len(arm.points),
             family=arm.family or arm.name,
             condition=dict(arm.condition),
             on=arm.on,
@@ -72,6 +72,9 @@ def _study_header(
         arms=arms,
         search=asdict(spec.search),
         pruner=asdict(spec.pruner),
+        replicates=spec.search.replicates,
+        others=tuple(_objective(name) for name in spec.others),
+        constraints={name: str(bound) for name, bound in spec.constraints.items()},
         confirm_seeds=confirm_seeds(spec.confirm, spec.search.seed),
         confirm_top=spec.confirm.top,
         data=data,
@@ -79,6 +82,11 @@ def _study_header(
         tested=spec.tested,
         provenance={**_provenance(spec), **facts},
     )
+
+
+def _objective(name: str) -> Objective:
+    metric = METRICS[name.split("/", 1)[1]]
+    return Objective(name=name, direction=metric.direction, unit=metric.unit)
 
 
 def confirm_seeds(confirm: ConfirmSpec, search_seed: int) -> tuple[int, ...]:
@@ -90,6 +98,15 @@ def confirm_seeds(confirm: ConfirmSpec, search_seed: int) -> tuple[int, ...]:
     if isinstance(confirm.seeds, int):
         return tuple(range(search_seed + 1, search_seed + 1 + confirm.seeds))
     return tuple(confirm.seeds)
+
+
+def _space(arm: Arm) -> dict[str, str]:
+    """Knob -> how it is searched, in each block that has it."""
+    found: dict[str, list[str]] = {}
+    for item in arm.space:
+        if not isinstance(item.distribution, Axis):
+            found.setdefault(item.name, []).append(_described(item))
+    return {name: "; ".join(words) for name, words in found.items()}
 
 
 def _described(dimension: Dimension) -> str:

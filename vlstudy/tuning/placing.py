@@ -1,12 +1,12 @@
 """Ray Tune as the one that places: it asks our search for trials and brings it their measurements."""
 
-import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 from ray import tune
 from ray.tune.error import TuneError
@@ -15,11 +15,11 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from vlstudy.errors import ClusterError
-from vlstudy.journal.folder import checkpoint_of
-from vlstudy.measurement import Measurement
+from vlstudy.tuning.bridge import Bridge, Stuck
 from vlstudy.tuning.errand import Errand
+from vlstudy.tuning.memory import roomier
 from vlstudy.tuning.search import Search
-from vlstudy.tuning.trainable import MESSAGE, SearchTrial, config_of
+from vlstudy.tuning.trainable import SearchTrial
 
 _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths stay relative to where the user is
@@ -27,28 +27,57 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours interrupts at once and leaves trials running in the journal
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Tune's own snapshots are never read
     "RAY_AIR_NEW_OUTPUT": "0",  # the old output engine is the one that verbose=0 silences
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "30",  # a stopped worker that lingers holds its device; Tune would wait ten minutes
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # told by the search, in one line
 }
 
-_FINISHED = cast(dict[str, Any], Searcher.FINISHED)  # Tune's own annotation leaves out that it is a string
+_MOST_ROUNDS = 12  # of Tune in one sitting: halving of the slots, and workers that hung
 
 
-def place(errand: Errand, search: Search, *, slots: int, beat: Callable[[int], None]) -> None:
-    """Returns when the search is finished for this sitting.
+def place(
+    errand: Errand, search: Search, *, slots: int, beat: Callable[[int], None], tell: Callable[[str], None]
+) -> tuple[Errand, int]:
+    """The errand and the slots that the search ended with, when it is finished for this sitting.
+
+    Trials that run out of memory beside others go on with fewer beside them. A worker without a sign of life is
+    replaced; if Tune lost the trial for good, it begins anew.
 
     Args:
         errand: what the workers do.
         search: what is asked and told.
         slots: trials at a time.
         beat: called often with the number of busy slots; what it raises ends the search where it is.
+        tell: gets one line for each thing that a user should know.
 
     Raises:
-        ClusterError: Tune stopped before the search was finished.
+        ClusterError: Tune stopped before the search was finished, or loses trials again and again.
     """
-    bridge = _Bridge(errand, search)
-    resources = {"cpu": errand.spec.resources.cpus, "gpu": errand.spec.resources.gpus}
+    try:
+        for _ in range(_MOST_ROUNDS):
+            bridge = Bridge(errand, search, roomier(errand.spec.resources, slots) is not None, tell)
+            _round(bridge, slots, beat)
+            if search.finished:
+                return errand, slots
+            if bridge.crowded and (room := roomier(errand.spec.resources, slots)):
+                resources, slots = room
+                errand = replace(errand, spec=replace(errand.spec, resources=resources))
+                tell(
+                    f"from now on {slots} at once, each with {resources.gpus:g} of a GPU"
+                    if resources.gpus
+                    else f"from now on {slots} at once"
+                )
+            elif not bridge.stuck:
+                break
+    finally:
+        search.stop_clock()
+    raise ClusterError("Ray Tune stopped before the search was finished. `vlstudy launch` goes on with it.")
+
+
+def _round(bridge: Bridge, slots: int, beat: Callable[[int], None]) -> None:
+    """Tune from its start to its end."""
+    resources = {"cpu": bridge.errand.spec.resources.cpus, "gpu": bridge.errand.spec.resources.gpus}
     # a class of this sitting, which Ray sends by value with the errand in it
-    trainable = type("Trial", (SearchTrial,), {"errand": errand, "__module__": "vlstudy_sitting"})
+    trainable = type("Trial", (SearchTrial,), {"errand": bridge.errand, "__module__": "vlstudy_sitting"})
     with _environment(), tempfile.TemporaryDirectory(prefix="vlstudy-") as scratch:
         try:
             tune.run(
@@ -69,65 +98,20 @@ def place(errand: Errand, search: Search, *, slots: int, beat: Callable[[int], N
             )
         except TuneError as error:
             raise bridge.error or error from error
-        finally:
-            search.stop_clock()
-    if not search.finished:
-        raise ClusterError("Ray Tune stopped before the search was finished. `vlstudy launch` goes on with it.")
-
-
-class _Bridge:
-    """The search as Tune's parts share it; the first exception of ours is kept, for Tune makes text of it."""
-
-    def __init__(self, errand: Errand, search: Search) -> None:
-        self.errand, self.search = errand, search
-        self.error: Exception | None = None
-
-    def suggest(self) -> dict[str, Any] | None:
-        """A config, FINISHED, or None while lost trials may still come back."""
-        with self._keeping():
-            handout = self.search.next()
-            if handout is not None:
-                return config_of(handout)
-            return _FINISHED if self.search.finished else None
-
-    def heard(self, trial: Trial, result: Mapping[str, Any]) -> bool:
-        """True if the trial is over."""
-        with self._keeping():
-            message = json.loads(result[MESSAGE])
-            arm, number = trial.config["arm"], trial.config["number"]
-            if "failure" in message:
-                self.search.failed(arm, number, message["failure"])
-            elif not self.search.heard(arm, number, Measurement.from_json(message["measurement"])):
-                return False
-            checkpoint_of(self.errand.folder, arm, str(number)).unlink(missing_ok=True)
-        return True
-
-    def lost(self, trial: Trial) -> None:
-        """A worker is gone."""
-        with self._keeping():
-            error = trial.get_pickled_error() or trial.get_error()
-            reason = str(error).strip().splitlines()[0] if error else "unknown"
-            counts = not getattr(error, "preempted", False)  # a node that is taken back is nobody's fault
-            self.search.lost(trial.config["arm"], trial.config["number"], reason, counts=counts)
-
-    @contextmanager
-    def _keeping(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self.error = self.error or error
-            raise
+        except Stuck:
+            bridge.stuck = True
+            bridge.abandon()
 
 
 class _Asker(Searcher):
     """Tune's question for the next config."""
 
-    def __init__(self, bridge: _Bridge) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self._bridge = bridge
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        return self._bridge.suggest()
+        return self._bridge.suggest(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The verdict is in the journal already."""
@@ -139,26 +123,33 @@ class _Asker(Searcher):
 class _Listener(FIFOScheduler):
     """Tune's question whether a trial goes on."""
 
-    def __init__(self, bridge: _Bridge) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._bridge = bridge
 
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        self._bridge.knows(tune_controller)
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        return TrialScheduler.STOP if self._bridge.heard(trial, result) else TrialScheduler.CONTINUE
+        over = self._bridge.heard(tune_controller, trial, result)
+        return TrialScheduler.STOP if over else TrialScheduler.CONTINUE
 
 
 class _Watch(tune.Callback):
     """Tune's loop, seen from outside."""
 
-    def __init__(self, bridge: _Bridge, beat: Callable[[int], None]) -> None:
+    def __init__(self, bridge: Bridge, beat: Callable[[int], None]) -> None:
         self._bridge, self._beat = bridge, beat
         self._busy: set[str] = set()
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._beat(len(self._busy))
+        self._bridge.look(trials)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._busy.add(trial.trial_id)
+        if trial.trial_id in self._bridge.out:
+            self._bridge.watchdog.sign(trial.trial_id)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._busy.discard(trial.trial_id)

@@ -6,6 +6,7 @@ from typing import Any
 from vlstudy.knobs import Knob, knobs
 from vlstudy.study.reading.fields import checked, outside, takes
 from vlstudy.study.reading.place import Place
+from vlstudy.study.reading.tie import tie
 from vlstudy.study.space import Axis, Choice, Distribution, Grid, Int, LogInt, LogUniform, Uniform, plain
 
 RANGES: Mapping[str, type[Uniform] | type[LogUniform] | type[Int] | type[LogInt]] = {
@@ -23,6 +24,8 @@ def distribution(place: Place, owner: type, name: str) -> Distribution | None:
     if not place.children():
         place.wrong(f"needs a distribution, one of {', '.join(KINDS)}; got {place.got()}. {_way_out(place)}")
         return None
+    if "tied" in place.children():
+        return tie(place)
     told = len(place.faults.problems)
     found = [kind for kind in place.mapping((*KINDS, "when")) if kind != "when"]
     if len(found) != 1:

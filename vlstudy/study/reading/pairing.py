@@ -1,6 +1,7 @@
 """Whether arms and data agree about captions, and loss schedules with the training that they plan."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vlstudy.data import SOURCES
@@ -9,7 +10,7 @@ from vlstudy.metrics import METRICS
 from vlstudy.schedules import SCHEDULES
 from vlstudy.schedules.protocol import DIRECTIONS
 from vlstudy.study.reading.place import Place
-from vlstudy.study.space import Choice, Dimension, Grid, Int, LogInt, LogUniform, Uniform
+from vlstudy.study.space import Choice, Dimension, Grid, Int, LogInt, LogUniform, Uniform, fits
 from vlstudy.study.spec import Arm, PrunerSpec
 
 
@@ -49,7 +50,8 @@ def _check_pictures(place: Place, arm: Arm, sources: Sequence[Any]) -> None:
 
 def check_schedules(places: Sequence[Place], arms: Sequence[Arm], pruner: PrunerSpec) -> None:
     """Tells what is wrong with an arm's loss schedule: knobs that contradict each other, or trials pruned too early."""
-    for place, arm in zip(places, arms, strict=True):
+    single = [(place, one) for place, arm in zip(places, arms, strict=True) for one in _each_schedule(arm)]
+    for place, arm in single:
         if arm.method not in METHODS or arm.schedule not in SCHEDULES:
             continue
         last = SCHEDULES[arm.schedule](**_latest(arm))
@@ -67,6 +69,14 @@ def check_schedules(places: Sequence[Place], arms: Sequence[Arm], pruner: Pruner
             _at(place, "schedule.total").wrong_key(
                 f"`schedule.total` changes nothing: `{arm.method}` has no loss of two directions. Remove it."
             )
+
+
+def _each_schedule(arm: Arm) -> list[Arm]:
+    """The arm once for each schedule that it may have, with that one's knobs."""
+    others = {
+        name: [item for item in arm.space if fits(name, item.when.get("schedule", name))] for name in arm.schedules
+    }
+    return [replace(arm, schedule=name, space=tuple(space)) for name, space in others.items()]
 
 
 def check_objective(place: Place, objective: str, sources: Sequence[Any]) -> None:

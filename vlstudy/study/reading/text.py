@@ -35,6 +35,13 @@ for _tag, _pattern in (
 ):
     _Loader.add_implicit_resolver(_PREFIX + _tag, re.compile(rf"(?:{_pattern})\Z"), None)
 
+
+class Dumper(yaml.SafeDumper):
+    """Writes nodes so that `compose` reads them back."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
 _CONVERT: Mapping[str, Callable[[str], Any]] = {
     "null": lambda text: None,
     "bool": lambda text: text.lower() == "true",

@@ -17,12 +17,12 @@ def line(place: Place) -> str:
     return ""
 
 
-def word(place: Place, known: Iterable[str]) -> str | None:
-    """The text if it is one of `known`; None if it is not, which is told."""
+def word(place: Place, known: Iterable[str], what: str = "") -> str | None:
+    """The text if it is one of `known`; None if it is not, which is told. `what` it names is by default its key."""
     names, value = tuple(known), place.value()
     if value in names:
         return str(value)
-    what = place.where.split(".")[-1]
+    what = what or place.where.split(".")[-1]
     if isinstance(value, str):
         place.wrong(unknown(what, place, value, names))
     else:

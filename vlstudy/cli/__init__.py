@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vlstudy.cli import changing
+from vlstudy.cli.options import REPORTS, Reports, StudyFile, StudyOrFolder
 from vlstudy.errors import VlstudyError
 
 app = typer.Typer(
@@ -16,12 +18,6 @@ app = typer.Typer(
     help="Studies of vision-language alignment: one YAML question in, one HTML answer out.",
 )
 
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file, such as studies/fma.yaml.")]
-StudyOrFolder = Annotated[
-    Path, typer.Argument(metavar="FOLDER|STUDY", help="A study's folder under reports/, or its study file.")
-]
-Reports = Annotated[Path, typer.Option(file_okay=False, help="Where the folders of studies are.")]
-REPORTS = Path("reports")
 _PLACES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST}
 
 
@@ -36,20 +32,31 @@ def plan(study: StudyFile, reports: Reports = REPORTS) -> None:
 
 @app.command(epilog="Example: vlstudy launch studies/fma.yaml. The same command goes on after an interruption.")
 def launch(
-    study: StudyFile,
+    study: StudyOrFolder,
     address: Annotated[
         str | None, typer.Option(metavar="auto|HOST:PORT", help="A running Ray cluster; without it: this machine.")
     ] = None,
     reports: Reports = REPORTS,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="The file changed: go on with the study, if finished trials still count.")
+    ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="The file changed: begin another study beside the first one.")
+    ] = False,
 ) -> None:
     """Search, confirm and write the report, or go on where an earlier launch stopped."""
-    from vlstudy.study.reading import read
+    if study.is_dir():
+        from vlstudy.tuning.begun import kept
 
-    spec = read(study)  # before Ray and Optuna, so that a slip of the pen is told at once
+        spec, reports = kept(study), study.parent
+    else:
+        from vlstudy.study.reading import read
+
+        spec = read(study)  # before Ray and Optuna, so that a slip of the pen is told at once
     from vlstudy.tuning.launch import launch as run
 
     try:
-        folder = run(spec, reports=reports, address=address)
+        folder = run(spec, reports=reports, address=address, extend=extend, anew=anew)
     except KeyboardInterrupt:  # `run` has said how to go on
         raise typer.Exit(130) from None
     _write_report(folder, None, answered=True)
@@ -98,6 +105,7 @@ def methods(
     show(name)
 
 
+app.add_typer(changing.app)
 data_app = typer.Typer(no_args_is_help=True, help="Look at the data that studies read.")
 app.add_typer(data_app, name="data")
 
