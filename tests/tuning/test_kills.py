@@ -1,0 +1,22 @@
+"""SIGKILL at random times loses no finished trial, repeats none, and changes no result."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tuning.kills import TRIALS, suffer
+
+pytestmark = pytest.mark.usefixtures("ray_here")
+
+
+MANY = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@pytest.mark.parametrize("kills", [pytest.param(5, marks=pytest.mark.ray), pytest.param(20, marks=MANY)])
+@pytest.mark.parametrize("workers", [False, True], ids=["the driver", "its workers"])
+def test_nothing_is_lost_and_nothing_repeated(tmp_path: Path, kills: int, workers: bool) -> None:
+    toll = suffer(tmp_path, kills, seed=kills, workers=workers)
+    assert toll.kills >= min(kills, 5), "the study was over too soon"
+    assert 0 < toll.finished <= 2 * TRIALS
+    assert (toll.lost, toll.repeated, toll.different) == (0, 0, [])
+    assert toll.steps <= toll.kills  # the one that was in the making at a kill
