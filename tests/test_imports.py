@@ -95,9 +95,11 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"matplotlib", "seaborn", "pandas", "optuna"},
     ),
     "terminal": (SMALL | TABLES | {"study", "journal", "tuning"}, {"rich"}),
+    "terminal.dashboard": ({"errors", "journal"}, {"optuna"}),
     "cli": (SMALL | TABLES | {"study", "journal", "tuning", "report", "terminal"}, {"typer", "rich"}),
+    "__init__": ({"opened"}, set()),
+    "opened": ({"errors", "journal", "study", "tuning", "report", "terminal"}, {"pandas"}),
     "__main__": ({"cli"}, set()),
-    "__init__": (set(), set()),
 }
 
 

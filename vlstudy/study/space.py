@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,12 @@ class Bound:
 
     def __str__(self) -> str:
         return f"{self.sign} {plain(self.limit)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of `str`."""
+        sign, limit = text.split()
+        return cls(sign, float(limit))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 Source: racing as in irace (López-Ibáñez et al. 2016, doi:10.1016/j.orp.2016.09.002), and successive halving (Li et al.,
 arXiv:1810.05934) with seeds as the resource. That both are joined, the level of the tests and the share are our choice.
+Where seeds differ by half the spread of the settings or more, the halving decides and the race's test hardly ever does;
+the interval test saves seeds where they differ by less (tests/benchmarks/false_winners.py).
 """
 
 import math
 from collections.abc import Sequence
 from statistics import fmean, variance
 
-from scipy.stats import t, wilcoxon
+from scipy.special import stdtrit
+from scipy.stats import wilcoxon
 
 from vlstudy.tuning.groups import Group
 
@@ -33,20 +36,19 @@ def further(groups: Sequence[Group], *, replicates: int, race: str, direction: s
     racing = [group for group in groups if group.values and not group.given_up]
     racing = [group for group in racing if group.feasible] or racing  # one that breaks a constraint cannot win
     scores = {group.number: tuple(sign * value for value in group.values) for group in racing}
-    begun = {group.number: len(group.trials) for group in groups}
     found = []
     for group in groups:
         seeds = len(scores.get(group.number, ()))
-        if not 0 < seeds < replicates or group.running or begun[group.number] > seeds:
+        if not 0 < seeds < replicates or group.running:
             continue
-        company = sorted((fmean(other[:seeds]) for other in scores.values() if len(other) >= seeds), reverse=True)
+        company = [(fmean(other[:seeds]), -number) for number, other in scores.items() if len(other) >= seeds]
         places = len(company) // SHARE
         if begun_all and not any(one.running for one in groups):
             places = max(1, places)
-        own = fmean(scores[group.number])
-        if own in company[:places] and not _separated(scores, group.number, race):
+        own = (fmean(scores[group.number]), -group.number)  # of equals, as accuracies often are, the earlier one
+        if own in sorted(company, reverse=True)[:places] and not _separated(scores, group.number, race):
             found.append((seeds, own, group))
-    return [group for _, _, group in sorted(found, key=lambda item: (-item[0], -item[1], item[2].number))]
+    return [group for _, _, group in sorted(found, key=lambda item: item[:2], reverse=True)]
 
 
 def falls_behind(groups: Sequence[Group], number: int, percent: int, *, direction: str) -> bool:
@@ -64,7 +66,8 @@ def falls_behind(groups: Sequence[Group], number: int, percent: int, *, directio
     sign = 1.0 if direction == "maximize" else -1.0
     own = next(group for group in groups if number in [trial.number for trial in group.trials])
     seeds = [trial.number for trial in own.trials].index(number) + 1
-    found = {group.number: _mean_at(group, seeds, percent) for group in groups}
+    race = [group for group in groups if group.feasible or not own.feasible]  # whom `further` compares it with
+    found = {group.number: _mean_at(group, seeds, percent) for group in race}
     company = sorted((sign * mean for mean in found.values() if mean is not None), reverse=True)
     mean = found[own.number]
     return mean is not None and sign * mean < company[math.ceil(len(company) / SHARE) - 1]
@@ -111,5 +114,5 @@ def apart(own: Sequence[float], first: Sequence[float], every: Sequence[Sequence
     if freedom == 0:
         return False
     pooled = math.sqrt(sum((len(values) - 1) * variance(values) for values in every if len(values) > 1) / freedom)
-    reach = float(t.ppf(1 - LEVEL / 2, freedom)) * pooled
+    reach = float(stdtrit(freedom, 1 - LEVEL / 2)) * pooled
     return fmean(own) + reach / math.sqrt(len(own)) < fmean(first) - reach / math.sqrt(len(first))

@@ -82,7 +82,8 @@ class Search:
         except JournalError as error:
             self._tell(str(error))
             new = False
-        self._sinks.measured(arm, number, measurement)
+        if new:
+            self._sinks.measured(arm, number, measurement)
         self._tick()
         if measurement.progress >= 1:
             self._complete(arm, number, measurement)

@@ -1,9 +1,14 @@
 """From a YAML file to a study, or to all its problems at once."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from vlstudy.errors import Problem, StudyError, VlstudyError
+from vlstudy.study.reading.amending import reread
 from vlstudy.study.reading.document import document
 from vlstudy.study.reading.place import Faults, Place
 from vlstudy.study.reading.text import compose, problem_after, too_large
@@ -28,6 +33,16 @@ def read(path: Path | str) -> StudySpec:
     if root.faults.problems:
         raise StudyError(str(path), root.faults.problems)
     return spec
+
+
+def parse(study: Mapping[str, Any] | str) -> StudySpec:
+    """The study that a text asks for, or a mapping of what the text would hold; relative paths start where one stands.
+
+    Raises:
+        StudyError: as `read`.
+    """
+    text = study if isinstance(study, str) else yaml.safe_dump(dict(study), sort_keys=False, allow_unicode=True)
+    return reread(text, Path("study.yaml"))
 
 
 def _text(path: Path) -> str:
@@ -59,4 +74,4 @@ def _nearest(path: Path) -> str:
     return f"Study files there: {', '.join(names)}." if names else ""
 
 
-__all__ = ["read"]
+__all__ = ["parse", "read"]
