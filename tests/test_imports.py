@@ -90,11 +90,16 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "tuning.progress": ({"errors", "measurement", "journal"}, {"rich"}),
     "report": ({"errors", "measurement", "journal"}, {"matplotlib", "seaborn", "pandas", "jinja2", "scipy"}),
+    "report.figures.objectives": (
+        {"errors", "measurement", "journal", "study"},
+        {"matplotlib", "seaborn", "pandas"},
+    ),
     "report.figures.importance": (
         {"errors", "measurement", "journal"},
         {"matplotlib", "seaborn", "pandas", "optuna"},
     ),
-    "terminal": (SMALL | TABLES | {"study", "journal", "tuning"}, {"rich"}),
+    "doctor": (SMALL | TABLES | {"study", "journal", "backbones", "tuning"}, set()),
+    "terminal": (SMALL | TABLES | {"study", "journal", "tuning", "doctor"}, {"rich"}),
     "terminal.dashboard": ({"errors", "journal"}, {"optuna"}),
     "cli": (SMALL | TABLES | {"study", "journal", "tuning", "report", "terminal"}, {"typer", "rich"}),
     "__init__": ({"opened"}, set()),

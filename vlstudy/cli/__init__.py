@@ -21,13 +21,40 @@ app = typer.Typer(
 _PLACES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST}
 
 
-@app.command(epilog="Example: vlstudy plan studies/fma.yaml")
-def plan(study: StudyFile, reports: Reports = REPORTS) -> None:
-    """Show what a launch would do: arms, knobs, trials, steps, data. Runs nothing."""
+@app.command(epilog="Example: vlstudy plan studies/fma.yaml --measure")
+def plan(
+    study: StudyFile,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Train a few steps of each arm; show hours, money, memory and disk.")
+    ] = False,
+    reports: Reports = REPORTS,
+) -> None:
+    """Show what a launch would do: arms, knobs, trials, steps, data. Nothing is written into the study."""
     from vlstudy.study.reading import read
     from vlstudy.terminal.plan import show
 
-    show(read(study), reports)
+    spec = read(study)
+    show(spec, reports)
+    if measure:
+        from vlstudy.terminal.costs import show as show_costs
+
+        raise typer.Exit(0 if show_costs(spec, reports) else 1)
+
+
+@app.command(epilog="Example: vlstudy doctor studies/fma.yaml --address auto")
+def doctor(
+    study: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER|STUDY]", help="A study that will be launched; without: none.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="auto|HOST:PORT", help="A running Ray cluster, whose nodes are visited.")
+    ] = None,
+    reports: Reports = REPORTS,
+) -> None:
+    """Look at what a launch needs: packages, GPUs, folders, data, weights, cluster (exit code 1: something is wrong)."""
+    from vlstudy.terminal.doctor import show
+
+    raise typer.Exit(0 if show(study, reports, address) else 1)
 
 
 @app.command(epilog="Example: vlstudy launch studies/fma.yaml. The same command goes on after an interruption.")
@@ -83,6 +110,20 @@ def report(
     from vlstudy.terminal.studies import find
 
     _write_report(find(study, reports), out)
+
+
+@app.command(epilog="Example: vlstudy dashboard studies/fma.yaml --port 8080")
+def dashboard(
+    study: StudyOrFolder,
+    port: Annotated[int, typer.Option(help="Where the pages are served; 0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="0.0.0.0 shows them to other machines too.")] = "127.0.0.1",
+    reports: Reports = REPORTS,
+) -> None:
+    """Open a study in optuna-dashboard, on a copy of its journal, so that a viewer can never harm a run."""
+    from vlstudy.terminal.dashboard import serve
+    from vlstudy.terminal.studies import find
+
+    serve(find(study, reports), host=host, port=port)
 
 
 @app.command(name="list", epilog="Example: vlstudy list --reports /data/reports")

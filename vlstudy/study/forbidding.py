@@ -92,16 +92,22 @@ def _different(arm: Arm, dimension: Dimension, combinations: Sequence[Mapping[st
 def _values(dimension: Dimension, asked: Sequence[Any]) -> Iterable[Any]:
     """Values of which each that can be told from the others has an equal."""
     limits = [wanted.limit for wanted in asked if isinstance(wanted, Bound)]
+    named = {value for wanted in asked if not isinstance(wanted, Bound) for value in wanted}
     match dimension.distribution:
         case Choice(values) | Grid(values):
             return values
         case Int(low, high) | LogInt(low, high):
-            named = [value for wanted in asked if not isinstance(wanted, Bound) for value in wanted]
             near = {math.floor(limit) + step for limit in (*limits, *named) for step in (-1, 0, 1, 2)}
             some = sorted({low, high} | {value for value in near if low <= value <= high})
             return range(low, high + 1) if high - low < _FEW else some
-        case Uniform(low, high) | LogUniform(low, high):  # of a single value inside, no draw is ever hit
+        case Uniform(low, high) | LogUniform(low, high):  # no draw hits a single value between the ends
             ends = sorted({low, high} | {limit for limit in limits if low < limit < high})
-            return [*((a + b) / 2 for a, b in pairwise(ends)), *ends]
+            return [*(_between(a, b, named) for a, b in pairwise(ends)), *ends]
         case _:
             raise ValueError("an axis is measured and a tie is computed; neither is drawn")
+
+
+def _between(low: float, high: float, without: set[float]) -> float:
+    """A number inside that is none of some."""
+    parts = len(without) + 2
+    return next(x for part in range(1, parts) if (x := low + (high - low) * part / parts) not in without)

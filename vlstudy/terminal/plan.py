@@ -88,21 +88,52 @@ def _knobs(arm: Arm) -> RenderableType:
 
 def _how(spec: StudySpec, out: Console) -> None:
     """Objective, search, pruner, confirmation, resources and budget, a line each."""
-    metric = METRICS[spec.objective.split("/", 1)[1]]
     seeds = confirm_seeds(spec.confirm, spec.search.seed)
-    searched = sum(wanted(arm, spec.search) for arm in spec.arms)
+    repetitions = len(seeds) * sum(min(spec.confirm.top, wanted(arm, spec.search)) for arm in spec.arms)
     drawn = table("", "", title="How")
     drawn.show_header = False
-    drawn.add_row(*cells("objective", f"{metric.direction} {spec.objective}: {metric.meaning}"))
-    drawn.add_row(*cells("search", f"{searched} trials, sampler {spec.search.sampler}, seed {spec.search.seed}"))
+    for objective in spec.objectives:
+        metric = METRICS[objective.split("/", 1)[1]]
+        drawn.add_row(*cells("objective", f"{metric.direction} {objective}: {metric.meaning}"))
+    for name, bound in spec.constraints.items():
+        drawn.add_row(*cells("constraint", f"{name} {bound}"))
+    drawn.add_row(*cells("search", _search(spec)))
     drawn.add_row(*cells("pruner", _pruner(spec.pruner)))
     settings = "best setting" if spec.confirm.top == 1 else f"{spec.confirm.top} best settings"
     fresh = f"trained anew on seeds {', '.join(map(str, seeds))} and measured on the test split as {spec.tested}"
-    drawn.add_row(*cells("confirm", f"the {settings} of each arm, {fresh}"))
+    drawn.add_row(*cells("confirm", f"{repetitions} trainings: the {settings} of each arm, {fresh}"))
     drawn.add_row(*cells("resources", _resources(spec.resources)))
-    minutes = spec.budget.minutes
-    drawn.add_row(*cells("budget", "no limit" if minutes is None else f"no new trial after {plain(minutes)} minutes"))
+    drawn.add_row(*cells("budget", _budget(spec)))
     out.print(drawn)
+
+
+def _search(spec: StudySpec) -> str:
+    settings = sum(wanted(arm, spec.search) for arm in spec.arms)
+    told = f"{settings} trials, sampler {spec.search.sampler}, seed {spec.search.seed}"
+    if spec.search.replicates == 1:
+        return told
+    race = f"the good ones on up to {spec.search.replicates} seeds each (race: {spec.search.race})"
+    return f"{told}; {race}, {settings * spec.search.replicates} trials at most"
+
+
+def _budget(spec: StudySpec) -> str:
+    """What ends the search before all settings are tried, in the order of the file's keys."""
+    budget, stop = spec.budget, spec.stop
+    limits = {
+        "minutes": budget.minutes,
+        "trials in all": budget.trials,
+        "GPU hours": budget.gpu_hours,
+        "spent on GPUs": budget.money,
+    }
+    ends = [f"{plain(limit)} {unit}" for unit, limit in limits.items() if limit is not None]
+    told = [f"no new trial after {' or '.join(ends)}"] if ends else []
+    if budget.trial_minutes is not None:
+        told.append(f"a trial fails after {plain(budget.trial_minutes)} minutes")
+    if stop.target is not None:
+        told.append(f"the search ends when {spec.objective} reaches {plain(stop.target)}")
+    if stop.patience is not None:
+        told.append(f"an arm ends after {stop.patience} settings without a better one")
+    return "; ".join(told) or "no limit"
 
 
 def _pruner(pruner: PrunerSpec) -> str:

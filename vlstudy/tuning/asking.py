@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from vlstudy.errors import VlstudyError
 from vlstudy.journal.ledger import Ledger
@@ -19,10 +19,10 @@ from vlstudy.study.spec import Arm, SearchSpec
 from vlstudy.tuning.as_now import as_now
 from vlstudy.tuning.cells import cell_for, cells_of, enumerated
 from vlstudy.tuning.groups import shown
-from vlstudy.tuning.samplers import kept, sampler_of
+from vlstudy.tuning.samplers import kept, patience, sampler_of
 
 _PLAIN = (type(None), bool, int, float, str)  # what Optuna stores as a category
-_PATIENCE, _TRIES = 20, 1000  # draws by the sampler, and in all, before an allowed setting is looked up
+_TRIES = 1000  # draws, by the sampler and then at random, before an allowed setting is looked up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,9 @@ def _drawn(
 ) -> Suggestion:
     space = {_label(arm, dimension): to_optuna(dimension.distribution) for dimension in ordered(arm)}
     sampler = _sampler(arm, search, number, attempt, space)
-    study, notes = ledger.rehearsal(arm.name, sampler=sampler, view=lambda trials: as_now(shown(trials), space))
+    study, notes = ledger.rehearsal(
+        arm.name, sampler=sampler, view=lambda trials: as_now(_learnt(shown(trials)), space)
+    )
     trial = create_trial(state=TrialState.RUNNING, params={}, distributions={})
     trial.number, trial._trial_id = number, -1  # not in the journal yet: it goes there whole, with its values
     sampler.before_trial(study, trial)
@@ -101,13 +103,18 @@ def _drawn(
     return Suggestion(settings=tied(arm, settings), params=params, distributions=distributions, notes=kept(notes))
 
 
+def _learnt(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """What a sampler can learn from: of several objectives Optuna knows no pruned trials, and theirs are not final."""
+    return [trial for trial in trials if trial.state != TrialState.PRUNED or len(trial.values or ()) < 2]
+
+
 def _sampler(
     arm: Arm, search: SearchSpec, number: int, attempt: int = 0, space: Mapping[str, BaseDistribution] | None = None
 ) -> BaseSampler:
     """A new sampler for every question, so that it has no memory but the journal."""
     stream = f"sampler/{arm.name}{f'/again/{attempt}' if attempt else ''}"
     seed = derive(search.seed, stream, number) % 2**32  # numpy's legacy generator takes 32 bits
-    if attempt >= _PATIENCE:
+    if attempt >= patience(search):
         return RandomSampler(seed=seed)
     place = number + 1_000_003 * attempt  # of a sequence: a forbidden point's substitute lies far behind
     return sampler_of(arm, search, seed, place, space or {})

@@ -126,7 +126,7 @@ def count(ledger: Ledger) -> tuple[Row, ...]:
 
     def row(name: str, wanted: int) -> Row:
         trials = ledger.trials(name)
-        values = [trial.value for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
+        values = [trial.values[0] for trial in trials if trial.state == TrialState.COMPLETE]
         return Row(
             name=name,
             wanted=wanted,

@@ -9,8 +9,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vlstudy.journal.entries import GROUP, POINT, QUEUED, REPLICATE, SERVED, SETTINGS
 from vlstudy.journal.ledger import Ledger
+from vlstudy.study.space import Axis, Grid, Tied
 from vlstudy.study.spec import Arm, StudySpec
 from vlstudy.tuning.asking import Suggestion, suggest, wanted
+from vlstudy.tuning.cells import enumerated
 from vlstudy.tuning.groups import Group, groups_of
 from vlstudy.tuning.racing import further
 from vlstudy.tuning.standing import best_trials, carried
@@ -105,10 +107,17 @@ class Turns:
             if f"{POINT}{index}" not in taken:
                 return Turn(queued=f"{POINT}{index}", fixed=point)
         groups = groups_of(trials)
-        more = len(groups) < self._wanted[arm.name] and not rests(self._spec, self._ledger, arm)
+        more = self._begun(arm, groups) < self._wanted[arm.name] and not rests(self._spec, self._ledger, arm)
         for group in self._further(groups, begun_all=not more):
             return Turn(again=group.trials[0], replicate=len(group.trials))
         return Turn() if more else None
+
+    def _begun(self, arm: Arm, groups: list[Group]) -> int:
+        """Settings that were begun; of grids those that differ, so that a point that was tried twice costs no cell."""
+        grids = all(
+            isinstance(item.distribution, Grid | Axis | Tied) for item in enumerated(arm, self._spec.search).space
+        )
+        return sum(SERVED not in group.trials[0].user_attrs for group in groups) if grids else len(groups)
 
     def _further(self, groups: list[Group], *, begun_all: bool) -> list[Group]:
         search, header = self._spec.search, self._ledger.header

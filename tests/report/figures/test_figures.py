@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests import planted_pairs as pairs
-from tests.report import tasks
+from tests.report import aims, tasks
 from tests.report.records import LR, NOISE, arm_header, confirm, full, header, small, trial
 from vlstudy.journal import StudyRecord, TrialRecord
 from vlstudy.measurement import Measurement, Point
@@ -32,6 +32,7 @@ def study(*trials: TrialRecord, space: Mapping[str, str] = SPACE, **changes: Any
 # the study that each figure is drawn of; all others are drawn of a study that has no more than trials and seeds
 STUDIES: dict[str, Callable[[Path], StudyRecord]] = {
     "shots": lambda folder: tasks.by_shots(),
+    "objectives": lambda folder: aims.pareto(),
     "base_new": lambda folder: tasks.base_to_new(),
     "domains": lambda folder: tasks.left_out(),
     "stages": lambda folder: tasks.stacked(),

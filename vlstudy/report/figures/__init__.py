@@ -15,6 +15,7 @@ from vlstudy.report.figures import (
     importance,
     inference_axes,
     learning_curves,
+    objectives,
     pareto,
     retrieval,
     robustness,
@@ -28,6 +29,7 @@ from vlstudy.report.figures.figure import Figure, NotApplicable, Unavailable
 
 FIGURES: dict[str, Figure] = {
     "comparison": comparison,
+    "objectives": objectives,
     "retrieval": retrieval,
     "weights": weights,
     "curriculum": curriculum,

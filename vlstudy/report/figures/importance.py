@@ -94,11 +94,17 @@ def _panel(axes: Axes, record: StudyRecord, arm: str, frame: pd.DataFrame) -> No
 def _rows(record: StudyRecord, arm: ArmHeader) -> list[dict[str, Any]]:
     own = [trial for trial in record.trials if trial.arm == arm.name and trial.verdict == "complete"]
     trials = [(trial.settings, value) for trial in own if (value := validated(record, trial)) is not None]
-    seen = {name: [settings[name] for settings, _ in trials if name in settings] for name in arm.space}
+    drawn = [name for name, words in arm.space.items() if not words.startswith("tied to")]  # else its knob counts twice
+    seen = {name: [settings[name] for settings, _ in trials if name in settings] for name in drawn}
     varied = {name: values for name, values in seen.items() if len(set(map(repr, values))) > 1}
     if len(trials) < FEWEST or len(varied) < 2 or len({value for _, value in trials}) < 2:
         return []
-    spaces = {name: _distribution(arm.space[name], values) for name, values in varied.items()}
+    spaces = {
+        (name, block): _distribution(_words(arm.space[name], block), [own[name] for own in having])
+        for name in varied
+        for block in {_block(name, settings) for settings, _ in trials}
+        if (having := [own for own, _ in trials if _has(own, name, block)])
+    }
     evaluator = PedAnovaImportanceEvaluator(target_quantile=max(0.1, BEST / len(trials)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -107,7 +113,9 @@ def _rows(record: StudyRecord, arm: ArmHeader) -> list[dict[str, Any]]:
 
 
 def _study(
-    record: StudyRecord, trials: Sequence[tuple[Mapping[str, Any], float]], spaces: Mapping[str, BaseDistribution]
+    record: StudyRecord,
+    trials: Sequence[tuple[Mapping[str, Any], float]],
+    spaces: Mapping[tuple[str, str], BaseDistribution],
 ) -> optuna.Study:
     """The arm's complete trials as Optuna would hold them; conditional knobs only where they were set."""
     before = optuna.logging.get_verbosity()
@@ -115,10 +123,24 @@ def _study(
     study = optuna.create_study(direction=record.header.direction)
     optuna.logging.set_verbosity(before)
     for settings, value in trials:
-        own = {name: space for name, space in spaces.items() if name in settings}
+        own = {name: space for (name, block), space in spaces.items() if _has(settings, name, block)}
         params = {name: _plain(settings[name], space) for name, space in own.items()}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=value))
     return study
+
+
+def _block(name: str, settings: Mapping[str, Any]) -> str:
+    """The schedule that a schedule's knob belongs to, where schedules are searched; "" for other knobs."""
+    return str(settings.get("schedule", "")) if name.startswith("schedule.") else ""
+
+
+def _has(settings: Mapping[str, Any], name: str, block: str) -> bool:
+    return name in settings and _block(name, settings) == block
+
+
+def _words(words: str, block: str) -> str:
+    """How a knob is searched in one of the schedules that have it: each has its own range."""
+    return next((part for part in words.split("; ") if part.endswith(f"when schedule = {block}")), words)
 
 
 def _distribution(words: str, values: Sequence[Any]) -> BaseDistribution:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from vlstudy.study.forbidding import allowed, occurs
-from vlstudy.study.reading.drawn import Owners, drawn, in_full, listed, value_of
+from vlstudy.study.order import searched
+from vlstudy.study.reading.drawn import Owners, drawn, in_words, listed, value_of
 from vlstudy.study.reading.place import Place
 from vlstudy.study.space import Bound, Choice, Dimension, Grid, describe, plain
 from vlstudy.study.spec import Arm
@@ -62,12 +63,12 @@ def _combination(place: Place, arm: Arm, owners: Owners) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, inner in place.children().items():
         dimensions = drawn(inner, name, arm, fixed=True)
-        if dimensions and (what := _forbidden(inner, dimensions, arm, owners)) is not None:
+        if dimensions and (what := _forbidden(inner, dimensions, owners)) is not None:
             found[name] = what
     return found
 
 
-def _forbidden(place: Place, dimensions: list[Dimension], arm: Arm, owners: Owners) -> Any:
+def _forbidden(place: Place, dimensions: list[Dimension], owners: Owners) -> Any:
     """A comparison, or the values that are forbidden."""
     value, first = place.value(), dimensions[0]
     if isinstance(value, str) and value.strip()[:1] in ("<", ">"):
@@ -76,7 +77,7 @@ def _forbidden(place: Place, dimensions: list[Dimension], arm: Arm, owners: Owne
             return None
         return bound(place)
     each = place.items() and listed(first) is bool(place.items()[0].items())
-    values = [value_of(item, dimensions, arm, owners) for item in (place.items() if each else [place])]
+    values = [value_of(item, dimensions, owners) for item in (place.items() if each else [place])]
     return None if None in values else tuple(values)
 
 
@@ -85,7 +86,8 @@ def _reason(arm: Arm, combination: Mapping[str, Any]) -> str:
     for name, wanted in combination.items():
         if not occurs(arm, {name: wanted}):
             said = str(wanted) if isinstance(wanted, Bound) else " or ".join(map(plain, wanted))
-            return f"`{name}` is {in_full(arm, name)}, of which no draw is {said}."
+            found = [item for item in searched(arm) if item.name == name]
+            return f"`{name}` is {in_words(found) or plain(arm.fixed.get(name))}, of which no draw is {said}."
     return f"{' and '.join(f'`{name}`' for name in combination)} are never so in one setting."
 
 

@@ -51,7 +51,7 @@ def drawn(place: Place, name: str, arm: Arm, *, fixed: bool = False) -> list[Dim
     return []
 
 
-def value_of(place: Place, dimensions: list[Dimension], arm: Arm, owners: Owners) -> Any:
+def value_of(place: Place, dimensions: list[Dimension], owners: Owners) -> Any:
     """A value that the knob can be drawn as; None, and told, if it cannot."""
     first = dimensions[0]
     if first.name == "schedule":
@@ -62,15 +62,14 @@ def value_of(place: Place, dimensions: list[Dimension], arm: Arm, owners: Owners
         if value is None:
             return None
     if not any(_contains(item.distribution, value) for item in dimensions):
-        place.wrong(f"{plain(value)} cannot be drawn: `{first.name}` is {in_full(arm, first.name)}.")
+        place.wrong(f"{plain(value)} cannot be drawn: `{first.name}` is {in_words(dimensions)}.")
         return None
     return value
 
 
-def in_full(arm: Arm, name: str) -> str:
-    """How a knob is searched, in every block that has it, or at what it is fixed."""
-    found = [describe(item.distribution) for item in searched(arm) if item.name == name]
-    return " or ".join(dict.fromkeys(found)) if found else plain(arm.fixed[name])
+def in_words(dimensions: list[Dimension]) -> str:
+    """How a knob is searched, in each of the blocks that have it."""
+    return " or ".join(dict.fromkeys(describe(item.distribution) for item in dimensions))
 
 
 def listed(dimension: Dimension) -> bool:

@@ -10,7 +10,7 @@ from vlstudy.metrics import METRICS
 from vlstudy.schedules import SCHEDULES
 from vlstudy.schedules.protocol import DIRECTIONS
 from vlstudy.study.reading.place import Place
-from vlstudy.study.space import Choice, Dimension, Grid, Int, LogInt, LogUniform, Uniform, fits
+from vlstudy.study.space import Choice, Dimension, Grid, Int, LogInt, LogUniform, Tied, Uniform, fits
 from vlstudy.study.spec import Arm, PrunerSpec
 
 
@@ -110,8 +110,16 @@ def _values(arm: Arm, name: str) -> tuple[Any, ...]:
             return values
         case Uniform(low, high) | LogUniform(low, high) | Int(low, high) | LogInt(low, high):
             return (low, high)
+        case Tied(to, times) if _ranged(arm, to):
+            return tuple(times * end for end in _values(arm, to))
         case _:
             return ()
+
+
+def _ranged(arm: Arm, name: str) -> bool:
+    """Whether a knob is searched in a range of numbers; a tie to anything else is told where it stands."""
+    found = _knobs(arm).get(name)
+    return isinstance(found, Dimension) and isinstance(found.distribution, Uniform | LogUniform | Int | LogInt)
 
 
 def _latest(arm: Arm) -> dict[str, Any]:

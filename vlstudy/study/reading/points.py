@@ -53,7 +53,7 @@ def _point(place: Place, arm: Arm, owners: Owners) -> dict[str, Any]:
     found: dict[str, Any] = {}
     dimensions = {name: _of_block(drawn(inner, name, arm), block) for name, inner in named.items()}
     for name, inner in named.items():
-        if dimensions[name] and (value := value_of(inner, dimensions[name], arm, owners)) is not None:
+        if dimensions[name] and (value := value_of(inner, dimensions[name], owners)) is not None:
             found[name] = value
     for name, inner in named.items():
         if name in found:

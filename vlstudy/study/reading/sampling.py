@@ -28,7 +28,7 @@ def check_sampler(
         return
     at = search.children().get("sampler", search)
     if spec.sampler == "cmaes" and constraints:
-        at.wrong(f"`cmaes` does not look at constraints, and there are {len(constraints)}. Take one of {_MODELS}.")
+        at.wrong(f"`cmaes` does not look at constraints, such as {min(constraints)}. Take tpe, nsga2 or gp.")
     for place, arm in zip(places, arms, strict=True):
         if spec.sampler == "grid":
             _check_grid(place, arm)
@@ -59,7 +59,7 @@ def _check_moves(at: Place, arm: Arm) -> None:
         why = "only ranges that do not always matter" if ranges else "none"
         at.wrong(
             f"`cmaes` moves in ranges of numbers, and arm `{arm.name}` has {why}, so that it would draw at random. "
-            "Take `tpe` or `grid`."
+            f"Take `tpe`{'' if ranges else ' or `grid`'}."
         )
 
 
@@ -86,7 +86,7 @@ def _entry(space: Place, dimension: Dimension) -> Place:
         return space.children()[dimension.name]
     listed = space.children()["schedule"].children()["choice"].items()
     blocks = [block.children() for block in listed if dimension.name in block.children()]
-    own = [block for block in blocks if block["name"].value() == dimension.when["schedule"]]
+    own = [block for block in blocks if "name" in block and block["name"].value() == dimension.when["schedule"]]
     return own[0][dimension.name]
 
 

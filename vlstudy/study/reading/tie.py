@@ -26,7 +26,7 @@ def check_tie(place: Place, dimension: Dimension, space: Iterable[Dimension], ow
     """Tells a tie to nothing, to a knob that has no one value, and one that leads out of the knob's range."""
     drawn, tied = list(space), dimension.distribution
     assert isinstance(tied, Tied)
-    known = [item.name for item in drawn if not isinstance(item.distribution, Axis | Tied)]
+    known = list(dict.fromkeys(item.name for item in drawn if not isinstance(item.distribution, Axis | Tied)))
     inner = place.children()["tied"]
     targets = [item for item in drawn if item.name == tied.to]
     target = next((item for item in targets if item.when.items() <= dimension.when.items()), None)
