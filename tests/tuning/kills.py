@@ -27,15 +27,15 @@ from vlstudy.journal import StudyRecord, TrialRecord, exists, folder_of, read
 from vlstudy.study.spec import PrunerSpec, ResourceSpec, SearchSpec, StudySpec
 from vlstudy.tuning.launch import launch
 
-TRIALS, SECONDS = 10, 0.05  # settings of an arm; of each of a trial's ten measurements
+SECONDS = 0.05  # of each of a trial's ten measurements
 
 
-def asked(folder: Path, seconds: float = SECONDS) -> StudySpec:
+def asked(folder: Path, trials: int, seconds: float = SECONDS) -> StudySpec:
     """Two arms that are pruned, one trial at a time: so that the order of arrivals is that of an undisturbed run."""
     return study(
         folder,
         arms=(searched("a"), searched("b")),
-        search=SearchSpec(sampler="tpe", trials=TRIALS, seed=1),
+        search=SearchSpec(sampler="tpe", trials=trials, seed=1),
         pruner=PrunerSpec(name="asha", reduction=2, grace=0.2),
         resources=ResourceSpec(cpus=1, concurrent=1),
         seconds=seconds,
@@ -63,11 +63,11 @@ class Toll:
     different: list[str] = field(default_factory=list)
 
 
-def suffer(folder: Path, kills: int, seed: int, *, workers: bool) -> Toll:
-    """A whole study under so many kills at times drawn from `seed`."""
-    spec, draw, toll = asked(folder), random.Random(seed), Toll()
+def suffer(folder: Path, kills: int, seed: int, *, trials: int, workers: bool) -> Toll:
+    """A whole study of two arms with so many trials each, under so many kills at times drawn from `seed`."""
+    spec, draw, toll = asked(folder, trials), random.Random(seed), Toll()
     place, seen = folder_of(spec, folder / "reports"), dict[tuple[str, int], tuple[TrialRecord, int]]()
-    process = _driver(folder)
+    process = _driver(folder, trials)
     try:
         while toll.kills < kills and not _over(process, place, draw, workers):
             if workers and not _kill_worker(spec):
@@ -81,19 +81,19 @@ def suffer(folder: Path, kills: int, seed: int, *, workers: bool) -> Toll:
                 if trial.verdict in ("complete", "pruned"):
                     seen.setdefault((trial.arm, trial.number), (trial, _begun(spec)[str(dict(trial.settings))]))
             if not workers:
-                process = _driver(folder)
+                process = _driver(folder, trials)
         if process.wait(timeout=300) != 0:
             raise AssertionError("the last launch did not come to its end")
     finally:
         process.kill()
         process.wait()
     _count(spec, read(place), seen, toll)
-    toll.different = _differences(folder, read(place))
+    toll.different = _differences(folder, trials, read(place))
     return toll
 
 
-def _driver(folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.tuning.kills", "--drive", str(folder)]
+def _driver(folder: Path, trials: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.tuning.kills", "--drive", str(folder), "--trials", str(trials)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
 
@@ -154,11 +154,11 @@ def _count(
     toll.steps = sum(len(each) - len(set(each)) for each in starts.values())
 
 
-def _differences(folder: Path, record: StudyRecord) -> list[str]:
+def _differences(folder: Path, trials: int, record: StudyRecord) -> list[str]:
     """What an undisturbed run has otherwise, but for the clock."""
     quiet = folder / "quiet"
     quiet.mkdir()
-    whole = read(launch(asked(quiet, 0.0), reports=quiet / "reports", work=FakeWork()))
+    whole = read(launch(asked(quiet, trials, 0.0), reports=quiet / "reports", work=FakeWork()))
     pairs = zip(told(list(record.trials)), told(list(whole.trials)), strict=True)
     found = [f"{one[:2]}" for one, other in pairs if one != other]
     results = [
@@ -173,15 +173,17 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--kills", type=int, default=20)
     words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--trials", type=int, default=40, help="settings of each of the two arms")
     words.add_argument("--workers", action="store_true")
     words.add_argument("--drive", type=Path)
     given = words.parse_args()
     if given.drive:
-        launch(asked(given.drive), reports=given.drive / "reports", work=FakeWork())
+        launch(asked(given.drive, given.trials), reports=given.drive / "reports", work=FakeWork())
         return
     with tempfile.TemporaryDirectory(prefix="vlk", dir="/tmp") as place:
         began = time.monotonic()
-        print(suffer(Path(place), given.kills, given.seed, workers=given.workers), f"{time.monotonic() - began:.0f} s")
+        toll = suffer(Path(place), given.kills, given.seed, trials=given.trials, workers=given.workers)
+        print(toll, f"{time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ from vlstudy.journal import folder, inbox, read
 from vlstudy.journal.folder import STUDY, read_header
 from vlstudy.journal.lock import driver_lock
 from vlstudy.study.reading import read as read_study
+from vlstudy.study.reading.amending import Amendment, amended
 from vlstudy.study.spec import PrunerSpec
 from vlstudy.tuning import begun
-from vlstudy.tuning.changing import Amendment, change, drain, retry, stop
+from vlstudy.tuning.changing import change, drain, retry, stop
 from vlstudy.tuning.rerun import rerun
 from vlstudy.tuning.work import Training
 
@@ -264,3 +265,17 @@ def test_the_second_driver_is_told_who_runs_the_study(study: Path, reports: Path
         driver_lock(place),
     ):
         pass
+
+
+def test_a_knob_inside_a_block_is_widened() -> None:
+    path = Path("study.yaml")
+    text = TEXT.replace(
+        "data: {source: feature_file, path: features.npz, shots: 4}", "data: {source: miniature, task: captions}"
+    )
+    text = text[: text.index("arms:")].replace("val/accuracy", "val/mean_recall") + (
+        "arms:\n  - name: a\n    method: contrastive\n    space:\n      schedule:\n        choice:\n          - fixed\n"
+        "          - {name: variance_sim, schedule.beta: {uniform: [0.5, 0.6]}}\n"
+    )
+    changed = amended(text, path, Amendment(widen={"schedule.beta": "0.4:0.6"}))
+    (beta,) = (item for item in changed.arms[0].space if item.name == "schedule.beta")
+    assert (beta.distribution.low, beta.distribution.high) == (0.4, 0.6)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tuning.kills import TRIALS, suffer
+from tests.tuning.kills import suffer
 
 pytestmark = pytest.mark.usefixtures("ray_here")
 
@@ -12,11 +12,13 @@ pytestmark = pytest.mark.usefixtures("ray_here")
 MANY = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-@pytest.mark.parametrize("kills", [pytest.param(5, marks=pytest.mark.ray), pytest.param(20, marks=MANY)])
+@pytest.mark.parametrize(
+    ("kills", "trials"), [pytest.param(5, 10, marks=pytest.mark.ray), pytest.param(20, 40, marks=MANY)]
+)
 @pytest.mark.parametrize("workers", [False, True], ids=["the driver", "its workers"])
-def test_nothing_is_lost_and_nothing_repeated(tmp_path: Path, kills: int, workers: bool) -> None:
-    toll = suffer(tmp_path, kills, seed=kills, workers=workers)
-    assert toll.kills >= min(kills, 5), "the study was over too soon"
-    assert 0 < toll.finished <= 2 * TRIALS
+def test_nothing_is_lost_and_nothing_repeated(tmp_path: Path, kills: int, trials: int, workers: bool) -> None:
+    toll = suffer(tmp_path, kills, seed=kills, trials=trials, workers=workers)
+    assert toll.kills == kills, "the study was over too soon"
+    assert 0 < toll.finished <= 2 * trials
     assert (toll.lost, toll.repeated, toll.different) == (0, 0, [])
     assert toll.steps <= toll.kills  # the one that was in the making at a kill

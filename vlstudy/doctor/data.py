@@ -23,8 +23,10 @@ def look(spec: StudySpec, folder: Path, *, weights: bool) -> Iterator[Finding]:
         weights: whether the backbone's are here, without which nothing is known of features.
     """
     began = read_header(folder).provenance if exists(folder) else {}
-    for source, arm in {spec.data_of(arm): arm for arm in reversed(spec.arms)}.items():
-        where = label(arm.condition) if arm.condition else ""
+    wheres: dict[Source, str] = {}
+    for arm in spec.arms:
+        wheres.setdefault(spec.data_of(arm), label(arm.condition) if arm.condition else "")
+    for source, where in wheres.items():
         try:
             yield _source(spec, source, f"data {where}".strip(), began, where, weights or not source.uses_backbone)
         except (VlstudyError, OSError) as error:

@@ -46,6 +46,11 @@ class ArmHeader:
     on: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def schedules(self) -> frozenset[str]:
+        """The loss schedules that its trials may have, of which an arm may choose."""
+        return frozenset(self.schedule.split(" or "))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:

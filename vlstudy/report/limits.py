@@ -54,7 +54,7 @@ def limits(record: StudyRecord) -> tuple[str, ...]:
     stacked = any(arm.on for arm in record.header.arms)
     asked = [line for one in tasks(record) for line in _TASKS.get(one, ())]
     published = [line for line in _TPC_CMA if any(arm.method == "cma" for arm in record.header.arms)]
-    published += [line for line in _VARIANCE_AWARE if any(arm.schedule in _DIRECTED for arm in record.header.arms)]
+    published += [line for line in _VARIANCE_AWARE if any(arm.schedules & set(_DIRECTED) for arm in record.header.arms)]
     return (*asked, *published, *_collapse(record), *[_ATTENTION] * seen, *[_STAGES] * stacked)
 
 

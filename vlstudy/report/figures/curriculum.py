@@ -32,7 +32,7 @@ def title(record: StudyRecord) -> str:
 
 def numbers(record: StudyRecord) -> pd.DataFrame:
     """One row per arm and measurement of its best trial: alpha, kappa, the jump, the gaps, and where phases end."""
-    if not any(arm.schedule == "three_phase" for arm in record.header.arms):
+    if not any("three_phase" in arm.schedules for arm in record.header.arms):
         raise NotApplicable("No arm has a curriculum.")
     rows = [row for arm in record.header.arms for row in _rows(record, arm)]
     if not rows:
@@ -83,7 +83,7 @@ def draw(record: StudyRecord, frame: pd.DataFrame) -> Figure:
 
 def _rows(record: StudyRecord, arm: ArmHeader) -> list[dict[str, Any]]:
     trial = best_trial(record, arm)
-    if trial is None or arm.schedule != "three_phase":
+    if trial is None or "three_phase" not in arm.schedules:
         return []
     place = {"condition": formatting.settings(arm.condition), "arm": family(arm), "trial": trial.number}
     return [

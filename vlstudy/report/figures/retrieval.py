@@ -30,7 +30,11 @@ PERCENT, GAP, CROWD = formatting.scale("fraction"), "difference", 24
 
 def title(record: StudyRecord) -> str:
     """The heading."""
-    return "Recall by schedule" if any(arm.schedule in SCHEDULES for arm in record.header.arms) else "Recall both ways"
+    return (
+        "Recall by schedule"
+        if any(arm.schedules & set(SCHEDULES) for arm in record.header.arms)
+        else "Recall both ways"
+    )
 
 
 def on_captions(record: StudyRecord) -> bool:

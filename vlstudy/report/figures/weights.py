@@ -37,7 +37,7 @@ def best_trial(record: StudyRecord, arm: ArmHeader) -> TrialRecord | None:
 
 def numbers(record: StudyRecord) -> pd.DataFrame:
     """One row per arm and measurement of its best trial: the weight of image to text, and the two averages."""
-    if not any(arm.schedule in SCHEDULES for arm in record.header.arms):
+    if not any(arm.schedules & set(SCHEDULES) for arm in record.header.arms):
         raise NotApplicable("No schedule weighs the two directions.")
     rows = [row for arm in record.header.arms for row in _rows(record, arm)]
     if not rows:

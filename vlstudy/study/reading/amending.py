@@ -126,7 +126,7 @@ def _number(root: Place, section: str, key: str, wanted: str, default: float | N
 def _widen(root: Place, knob: str, values: str) -> None:
     """New ends for a range, or more values for a choice, in every arm that searches the knob."""
     arms = root.children()["arms"].items()
-    spaces = [arm.children()["space"].children() for arm in arms if "space" in arm.children()]
+    spaces = [inner for arm in arms if "space" in arm.children() for inner in _with_blocks(arm.children()["space"])]
     found = [space[knob] for space in spaces if knob in space]
     if not found:
         known = sorted({name for space in spaces for name in space})
@@ -144,6 +144,13 @@ def _widen(root: Place, knob: str, values: str) -> None:
             node.value.extend(map(_scalar, values.split(",")))
         else:
             node.value[:] = map(_scalar, _ends(knob, values))
+
+
+def _with_blocks(space: Place) -> list[dict[str, Place]]:
+    """The knobs of a space, and those of each schedule that it chooses from."""
+    chosen = space.children().get("schedule")
+    listed = chosen.children().get("choice") if chosen else None
+    return [space.children(), *(block.children() for block in (listed.items() if listed else ()))]
 
 
 def _ends(knob: str, values: str) -> list[str]:
