@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
 MARKERS ?= not (ray or browser or cluster or external or gpu or slow)
+WORKERS ?= 2
 IN := .venv/bin/python
 
 .PHONY: demo test check clean
@@ -10,7 +11,7 @@ demo: .venv/installed
 	$(IN) -m vlstudy launch studies/fma.yaml
 
 test: .venv/installed-test
-	OMP_NUM_THREADS=1 $(IN) -m pytest -m "$(MARKERS)"
+	OMP_NUM_THREADS=1 $(IN) -m pytest -n $(WORKERS) --dist loadfile -m "$(MARKERS)"
 
 check: .venv/installed-check
 	.venv/bin/python -m ruff check .

@@ -14,7 +14,7 @@ from tests import commands
 from tests.commands import NAME, TEXT, Typed, fresh
 from vlstudy import cli
 
-VERBS = ("plan", "launch", "status", "report", "list", "methods", "data check")
+VERBS = ("plan", "doctor", "launch", "status", "report", "list", "methods", "data check")
 HEAVY = "torch ray optuna pandas yaml open_clip matplotlib"
 
 study, folder, typed = commands.study, commands.folder, commands.typed  # fixtures belong to the module that names them

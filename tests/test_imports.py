@@ -28,11 +28,12 @@ HEAVY = [
     "PIL",
 ]
 TABLES = {"data", "methods", "schedules", "metrics", "training"}
-SMALL = {"errors", "rng", "measurement", "knobs"}
+SMALL = {"errors", "rng", "measurement", "knobs", "bounds"}
 
 # part -> (parts of ours that it may import, heavy packages that it may import); a longer path wins over its folder
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
+    "bounds": (set(), set()),
     "rng": (set(), set()),
     "measurement": (set(), set()),
     "knobs": (set(), set()),
@@ -91,7 +92,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "tuning.progress": ({"errors", "measurement", "journal"}, {"rich"}),
     "report": ({"errors", "measurement", "journal"}, {"matplotlib", "seaborn", "pandas", "jinja2", "scipy"}),
     "report.figures.objectives": (
-        {"errors", "measurement", "journal", "study"},
+        {"errors", "measurement", "journal", "bounds"},
         {"matplotlib", "seaborn", "pandas"},
     ),
     "report.figures.importance": (
@@ -103,7 +104,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "terminal.dashboard": ({"errors", "journal"}, {"optuna"}),
     "cli": (SMALL | TABLES | {"study", "journal", "tuning", "report", "terminal"}, {"typer", "rich"}),
     "__init__": ({"opened"}, set()),
-    "opened": ({"errors", "journal", "study", "tuning", "report", "terminal"}, {"pandas"}),
+    "opened": ({"errors", "journal", "bounds", "study", "tuning", "report", "terminal"}, {"pandas"}),
     "__main__": ({"cli"}, set()),
 }
 

@@ -13,11 +13,11 @@ from tests.tuning.begun import searched, trials_of
 from tests.tuning.fakes import FakeWork
 from tests.tuning.fakes import searched as arm_of
 from tests.tuning.fakes import study as fake
+from vlstudy.bounds import Bound
 from vlstudy.errors import StudyError, VlstudyError
 from vlstudy.journal import read
 from vlstudy.study.reading import parse
 from vlstudy.study.reading import read as read_study
-from vlstudy.study.space import Bound
 
 __all__ = ["folder", "study"]
 

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from vlstudy import journal
+from vlstudy.bounds import Bound
 from vlstudy.errors import VlstudyError, suggest
 from vlstudy.journal import StudyRecord, TrialRecord
-from vlstudy.study.space import Bound
 
 
 @dataclass(frozen=True)

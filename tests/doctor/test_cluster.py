@@ -71,7 +71,7 @@ def test_a_token_that_is_asked_for_and_not_there_is_wrong(tmp_path: Path) -> Non
 def test_nodes_that_are_like_this_machine_are_well(tmp_path: Path) -> None:
     cluster, node = nodes(tmp_path / "made")
     assert (cluster.state, node.state) == ("ok", "ok")
-    assert "1 nodes with 4 CPUs and 1 GPUs" in cluster.found and node.check == "node worker-1"
+    assert "nodes: 1, CPUs: 4, GPUs: 1" in cluster.found and node.check == "node worker-1"
     assert (tmp_path / "made").is_dir()  # what all nodes must see
 
 
@@ -89,6 +89,10 @@ def test_nodes_that_are_like_this_machine_are_well(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_node_is_told(tmp_path: Path, changes: dict[str, object], says: str, way_out: str) -> None:
     _, node = nodes(tmp_path, **changes)
     assert node.state == "wrong" and says in node.found and way_out in node.way_out
+
+
+def test_a_checkout_that_was_not_installed_is_no_other_version(tmp_path: Path) -> None:
+    assert nodes(tmp_path, vlstudy="here")[1].state == "ok"
 
 
 def test_a_node_with_little_room_is_a_warning(tmp_path: Path) -> None:
@@ -129,7 +133,7 @@ def cluster(ray_here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.cluster
 def test_every_node_of_a_real_cluster_is_visited(tmp_path: Path, cluster: Cluster) -> None:
     reached, *each = look(cluster.address, tmp_path / "reports")
-    assert reached.state == "ok" and "2 nodes with 3 CPUs" in reached.found, reached
+    assert reached.state == "ok" and "nodes: 2, CPUs: 3" in reached.found, reached
     assert [one.state for one in each] == ["ok", "ok"], each
     assert all("sees and writes" in one.found for one in each)
     assert list((tmp_path / "reports").iterdir()) == []

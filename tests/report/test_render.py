@@ -265,4 +265,4 @@ def test_the_report_needs_neither_torch_nor_ray_nor_a_table_of_ours() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
-    assert done.stdout.strip() == "[] ['errors', 'journal', 'measurement', 'report']"
+    assert done.stdout.strip() == "[] ['bounds', 'errors', 'journal', 'measurement', 'report']"

@@ -7,6 +7,7 @@ import pytest
 
 from tests.study.blocks import BLOCKS
 from tests.study.files import TEXT, changed, problems
+from vlstudy.bounds import Bound
 from vlstudy.schedules.entropy_out import EntropyOut
 from vlstudy.schedules.fixed import Fixed
 from vlstudy.schedules.variance_sim import VarianceSim
@@ -14,7 +15,7 @@ from vlstudy.study.forbidding import allowed, forbidden, occurs
 from vlstudy.study.plan import length
 from vlstudy.study.reading import read
 from vlstudy.study.settings import meanings, resolve
-from vlstudy.study.space import AnyOf, Bound, Choice, Dimension, Int, LogInt, LogUniform, Tied, Uniform
+from vlstudy.study.space import AnyOf, Choice, Dimension, Int, LogInt, LogUniform, Tied, Uniform
 from vlstudy.study.spec import Arm
 from vlstudy.tuning.header import header_of
 

@@ -127,6 +127,8 @@ def test_the_command_measures_and_writes_nothing_into_the_study(
     typed: Typed, study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VLSTUDY_CACHE", str(study.parent / "cache"))
+    first, last = TEXT.index("  - name: zero_shot"), TEXT.index("  - name: flow")
+    study.write_text(TEXT[:first] + TEXT[last:])  # one process to start
     printed = typed("plan", study, "--measure", "--reports", study.parent / "r")
     said = words(printed)
     assert "Does the flow win?" in said and "measuring: flow: a few steps" in said
@@ -140,3 +142,9 @@ def test_the_exit_code_tells_that_an_arm_could_not_be_measured(
     found = measured(read(study))
     monkeypatch.setattr("vlstudy.terminal.costs.measure", lambda spec, tell: replace(found, arms={"flow": "no"}))
     assert "flow could not be measured" in typed("plan", study, "--measure", code=1)
+
+
+def test_ends_that_are_equal_are_told_once(study: Path) -> None:
+    study.write_text(TEXT.replace("resources:", "pruner: {name: none}\nresources:"))
+    spec = read(study)
+    assert re.search(r"wall clock [\d.]+ min, with 4 at once", words(drawn(spec, measured(spec), study.parent)))

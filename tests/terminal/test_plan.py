@@ -48,3 +48,24 @@ def test_plan_tells_what_is_cached_and_begun(typed: Typed, study: Path, folder: 
     load(read(study).data, "miniature", None)
     printed = typed("plan", study, "--reports", folder.parent)
     assert "begun" in printed and re.search("feature file features.*cached", printed)
+
+
+def test_plan_tells_seeds_and_what_ends_the_search(typed: Typed, study: Path) -> None:
+    text = TEXT.replace("seed: 7", "seed: 7, replicates: 3").replace("{cpus: 1}", "{cpus: 1, gpus: 1}")
+    study.write_text(
+        f"{text}budget: {{minutes: 10, gpu_hours: 4, money: 9, price_per_gpu_hour: 2, trial_minutes: 3}}\n"
+        "stop: {target: 0.9, patience: 20}\n"
+    )
+    words = " ".join(re.sub("[│┃╇━]", " ", typed("plan", study)).split())
+    assert "9 trials, sampler tpe, seed 7; the good ones on up to 3 seeds each (race: interval), 27 trials" in words
+    assert "confirm 6 trainings: the best setting of each arm" in words
+    assert "no new trial after 10 minutes or 4 GPU hours or 9 spent on GPUs; a trial fails after 3 minutes" in words
+    assert "when val/accuracy reaches 0.9; an arm ends after 20 settings without a better one" in words
+
+
+def test_plan_tells_every_objective_and_constraint(typed: Typed, study: Path) -> None:
+    several = 'objective: [val/accuracy, val/cross_entropy]\nconstraints: {val/accuracy: ">= 0.2"}'
+    study.write_text(TEXT.replace("objective: val/accuracy", several))
+    words = " ".join(re.sub("[│┃╇━]", " ", typed("plan", study)).split())
+    assert "maximize val/accuracy" in words and "minimize val/cross_entropy" in words
+    assert "constraint val/accuracy >= 0.2" in words

@@ -11,10 +11,11 @@ import torch
 
 from tests.tuning.conftest import ray_here
 from tests.tuning.test_training_work import small
+from vlstudy.bounds import Bound
 from vlstudy.data import store
 from vlstudy.errors import DataError
 from vlstudy.journal import read
-from vlstudy.study.space import Bound, Choice, Dimension, Grid, Int, LogInt, LogUniform, Tied, Uniform
+from vlstudy.study.space import Choice, Dimension, Grid, Int, LogInt, LogUniform, Tied, Uniform
 from vlstudy.study.spec import Arm, PrunerSpec, ResourceSpec, StudySpec
 from vlstudy.tuning import measure as measuring
 from vlstudy.tuning import rehearsal

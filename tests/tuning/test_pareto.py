@@ -7,12 +7,12 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from tests.tuning.fakes import FakeWork, searched, study
+from vlstudy.bounds import Bound
 from vlstudy.journal import Header, folder_of, read
 from vlstudy.journal.folder import write_header
 from vlstudy.journal.ledger import Ledger
 from vlstudy.journal.records import Objective
 from vlstudy.measurement import Measurement, Point
-from vlstudy.study.space import Bound
 from vlstudy.study.spec import PrunerSpec, SearchSpec, StudySpec
 from vlstudy.tuning.pareto import crowding, objectives_of, order, ranks
 from vlstudy.tuning.search import Search

@@ -13,12 +13,13 @@ from optuna.trial import FrozenTrial
 from tests.study.blocks import BLOCKS
 from tests.tuning.fakes import searched, study
 from tests.tuning.here import finish, sitting, told, train
+from vlstudy.bounds import Bound
 from vlstudy.errors import VlstudyError
 from vlstudy.journal import TrialRecord
 from vlstudy.schedules import SCHEDULES
 from vlstudy.study.reading import read
 from vlstudy.study.settings import resolve
-from vlstudy.study.space import AnyOf, Bound, Choice, Dimension, Grid, Int, LogInt, LogUniform, Tied, Uniform
+from vlstudy.study.space import AnyOf, Choice, Dimension, Grid, Int, LogInt, LogUniform, Tied, Uniform
 from vlstudy.study.spec import Arm, PrunerSpec, SearchSpec, StudySpec
 from vlstudy.tuning.asking import _sampler, suggest, to_optuna, wanted
 from vlstudy.tuning.turns import Handout

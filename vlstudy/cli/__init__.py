@@ -41,7 +41,7 @@ def plan(
         raise typer.Exit(0 if show_costs(spec, reports) else 1)
 
 
-@app.command(epilog="Example: vlstudy doctor studies/fma.yaml --address auto")
+@app.command(epilog="Example: vlstudy doctor studies/fma.yaml")
 def doctor(
     study: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER|STUDY]", help="A study that will be launched; without: none.")
@@ -51,7 +51,7 @@ def doctor(
     ] = None,
     reports: Reports = REPORTS,
 ) -> None:
-    """Look at what a launch needs: packages, GPUs, folders, data, weights, cluster (exit code 1: something is wrong)."""
+    """Check what a launch needs: packages, GPUs, folders, data, weights, cluster. Exit code 1: something is wrong."""
     from vlstudy.terminal.doctor import show
 
     raise typer.Exit(0 if show(study, reports, address) else 1)

@@ -38,7 +38,7 @@ def _after_packages(study: Path | None, reports: Path, address: str | None, seen
     if study is not None:
         try:
             spec = _read(study)
-            yield ok("study", f"{study} can be read: {len(spec.arms)} arms")
+            yield ok("study", f"{study} can be read; arms: {len(spec.arms)}")
         except VlstudyError as error:
             yield wrong("study", str(error))
     yield from devices.look(here(), seen, spec.resources if spec and address is None else None)

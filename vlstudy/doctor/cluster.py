@@ -17,6 +17,7 @@ _LITTLE = 2**30  # bytes that a node should have free
 _TOKEN = Path("~/.ray/auth_token")  # where Ray looks last
 _MAKE = "cluster/README.md says how it is made: ray get-auth-token --generate."
 _START = "`ray up cluster/FILE.yaml` or `ray start --head` starts one; without --address a study runs on this machine."
+_REFUSED = ("InvalidAuthToken", "Unauthenticated", "AuthenticationError")  # words of Ray's that mean the token
 
 Visit = Callable[[str, Path], dict[str, Any]]
 
@@ -60,6 +61,8 @@ def visited(address: str, folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):  # Ray ended the process
         found = {"error": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]}
+    if "error" in found and any(word in done.stderr for word in _REFUSED):
+        return {"error": f"{_REFUSED[0]}: the token is missing or not the cluster's"}  # Ray's exception hides it
     return found
 
 
@@ -81,14 +84,14 @@ def look(address: str, folder: Path, *, visit: Visit = visited) -> Iterator[Find
         return
     nodes = found["nodes"]
     cpus, gpus = (sum(node["resources"].get(name, 0) for node in nodes) for name in ("CPU", "GPU"))
-    yield ok("Ray", f"reached at {address}: {len(nodes)} nodes with {cpus:g} CPUs and {gpus:g} GPUs")
+    yield ok("Ray", f"reached at {address}: nodes: {len(nodes)}, CPUs: {cpus:g}, GPUs: {gpus:g}")
     for node in nodes:
         yield _node(f"node {node['host']}", node, found, folder)
 
 
 def _unreached(address: str, error: str) -> Finding:
     last = error.strip().splitlines()[-1]
-    if "auth" in error.lower() or "token" in error.lower():
+    if any(word in error for word in _REFUSED):
         return wrong("Ray", f"{address} does not take our token: {last}", "copy the token of the cluster's head here.")
     return wrong("Ray", f"{address} cannot be reached: {last}", _START)
 
@@ -103,13 +106,17 @@ def _node(check: str, node: Mapping[str, Any], ours: Mapping[str, Any], folder: 
     if node["fault"]:
         return wrong(check, f"cannot write {folder}: {node['fault']}", "give Ray's user on that node the right to.")
     names = ("python", "vlstudy", "torch", "ray")
-    others = [
-        f"{name} {node[name] or 'is not there'} (here {ours[name]})" for name in names if node[name] != ours[name]
-    ]
+    pairs = [(name, node[name], ours[name]) for name in names]
+    others = [f"{name} {there or 'is not there'} (here {here})" for name, there, here in pairs if _differ(there, here)]
     if others:
         return wrong(check, f"has other versions: {', '.join(others)}", "install the same on every node.")
     told = f"sees and writes {folder}; {node['free'] / 2**30:.1f} GiB are free, the same versions as here"
     return warning(check, told, "make room.") if node["free"] < _LITTLE else ok(check, told)
+
+
+def _differ(there: str, here: str) -> bool:
+    """Whether two versions are others; those of a checkout on the path of modules are not known ("here")."""
+    return not there or (there != here and "here" not in (there, here))
 
 
 def _knock(address: str) -> None:

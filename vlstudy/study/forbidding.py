@@ -6,8 +6,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from vlstudy.bounds import Bound
 from vlstudy.study.order import facts, matters, ordered
-from vlstudy.study.space import Bound, Choice, Dimension, Grid, Int, LogInt, LogUniform, Uniform, fits
+from vlstudy.study.space import Choice, Dimension, Grid, Int, LogInt, LogUniform, Uniform, fits
 from vlstudy.study.spec import Arm
 
 _FEW = 1000  # whole numbers that are looked at one by one

@@ -1,10 +1,9 @@
 """Distributions as values: what a knob may be, without a library that draws from it."""
 
 import math
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -69,31 +68,6 @@ class Tied:
 
 
 @dataclass(frozen=True)
-class Bound:
-    """A comparison with a number, such as `>= 8`; `holds` answers it.
-
-    >>> Bound(">=", 8.0).holds(8), Bound("<", 0.5).holds(0.5)
-    (True, False)
-    """
-
-    sign: Literal["<", "<=", ">", ">="]
-    limit: float
-
-    def holds(self, value: float) -> bool:
-        """Whether the value lies on the right side; NaN never does."""
-        return bool(_COMPARE[self.sign](value, self.limit))
-
-    def __str__(self) -> str:
-        return f"{self.sign} {plain(self.limit)}"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """The inverse of `str`."""
-        sign, limit = text.split()
-        return cls(sign, float(limit))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
 class AnyOf:
     """What a condition wants where it names several values: one of them.
 
@@ -115,13 +89,6 @@ def fits(value: Any, wanted: Any) -> bool:
     """
     return value in wanted.values if isinstance(wanted, AnyOf) else bool(value == wanted)
 
-
-_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 Distribution = Uniform | LogUniform | Int | LogInt | Choice | Grid | Axis | Tied
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from vlstudy.bounds import Bound
 from vlstudy.knobs import knob
-from vlstudy.study.space import Bound, Choice, Dimension, Grid, plain
+from vlstudy.study.space import Choice, Dimension, Grid, plain
 
 PLACES = ("path", "root", "masks")  # knobs of sources that name a file or a folder
 

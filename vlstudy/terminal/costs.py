@@ -216,7 +216,8 @@ def _span(span: Span) -> tuple[str, str, str]:
 
 
 def _between(span: Span, shown: Callable[[float], str]) -> str:
-    return f"{shown(span.expected)} ({shown(span.least)} .. {shown(span.most)})"
+    least, expected, most = (shown(value) for value in (span.least, span.expected, span.most))
+    return expected if least == most else f"{expected} ({least} .. {most})"
 
 
 def _price(value: float) -> str:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +86,13 @@ def _appears(path: Path, patience: float) -> bool:
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Package -> its version; "here" if it was not installed but can be imported, "" if it is not there."""
     found = {}
     for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = ""
+            found[package] = "here" if find_spec(package) else ""
     return found
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from vlstudy.bounds import Bound
 from vlstudy.journal.entries import measurements_of
 from vlstudy.journal.ledger import Ledger
 from vlstudy.measurement import Measurement
-from vlstudy.study.space import Bound
 from vlstudy.study.spec import PrunerSpec, StudySpec
 
 RANK = "rung_rank"

@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vlstudy.bounds import Bound
 from vlstudy.journal import StudyRecord, TrialRecord
 from vlstudy.report.figures.figure import NotApplicable, Unavailable
 from vlstudy.report.figures.marks import mark, short
 from vlstudy.report.style import MUTED, PAPER, canvas, key
-from vlstudy.study.space import Bound
 
 VALIDATION, TEST = "validation", "test"
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
+from vlstudy.bounds import Bound
 from vlstudy.errors import suggest
 from vlstudy.metrics import METRICS
 from vlstudy.study.reading.combinations import bound
 from vlstudy.study.reading.place import Place
-from vlstudy.study.space import Bound
 
 _MOST = 3  # objectives; on more than three nearly every setting is on the front
 _KNOWN = [f"val/{name}" for name, metric in METRICS.items() if metric.split == "both"]

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from vlstudy.bounds import Bound
 from vlstudy.study.forbidding import allowed, occurs
 from vlstudy.study.order import searched
 from vlstudy.study.reading.drawn import Owners, drawn, in_words, listed, value_of
 from vlstudy.study.reading.place import Place
-from vlstudy.study.space import Bound, Choice, Dimension, Grid, describe, plain
+from vlstudy.study.space import Choice, Dimension, Grid, describe, plain
 from vlstudy.study.spec import Arm
 
 _COMPARISON = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
