@@ -43,6 +43,7 @@ confirm: {seeds: 2}
 ARM = "name: probe\nmethod: linear_probe\nspace: {method.c: {choice: [0.1, 1, 10]}}\n"
 ELSEWHERE = {  # examples that need more than a study in a folder -> the test that runs them
     "launch": "tests/tuning/test_while_it_runs.py",
+    "plan": "tests/terminal/test_costs.py",
     "dashboard": "tests/terminal/test_dashboard.py",
     "check": "tests/data/test_checking.py",
 }

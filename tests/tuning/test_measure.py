@@ -1,5 +1,6 @@
 """What a training takes, measured: in a process of its own, and close to what a launch then spends."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -99,7 +100,10 @@ def _slowed(method: Any) -> Any:
     return type(kind.__name__, (kind,), {"loss_terms": loss_terms})(**vars(method))
 
 
-def test_an_arm_that_does_not_work_is_told_and_the_others_are_measured(tmp_path: Path) -> None:
+def test_an_arm_that_does_not_work_is_told_and_the_others_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_boot", lambda: 7.0)  # takes seconds
     spec = small(tmp_path)
     broken = replace(spec.arms[1], name="broken", fixed={"train.epochs": 4, "train.lr": 1e30}, space=())
     told: list[str] = []
@@ -109,7 +113,7 @@ def test_an_arm_that_does_not_work_is_told_and_the_others_are_measured(tmp_path:
     assert told[0].startswith("data:") and told[1:3] == ["zero_shot: a few steps", "broken: a few steps"]
     files = [path for path in store.folder().glob("*.safetensors")]
     assert found.made == sum(path.stat().st_size for path in files) > 0
-    assert (found.lacking, found.to_make) == (0, 0) and found.boot > 0
+    assert (found.lacking, found.to_make, found.boot) == (0, 0, 7.0)
     assert measure(replace(spec, arms=()), told.append).made == 0  # it is there now
 
 
@@ -120,13 +124,11 @@ def test_missing_data_is_told_as_it_is(tmp_path: Path) -> None:
         measure(spec, str)
 
 
-def test_a_process_that_is_killed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_killed_is_told() -> None:
     assert "killed" in str(measuring._apart(_dies))
 
 
 def _dies() -> None:
-    import os
-
     os._exit(9)
 
 
