@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.commands import NAME, TEXT, Typed, fresh
 from vlstudy.data import load
 from vlstudy.study.reading import read
 
 
-def test_plan_says_what_would_happen_and_starts_nothing(study: Path) -> None:
+def test_plan_says_what_would_happen_and_starts_nothing(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLSTUDY_CACHE", str(study.parent / "nothing yet"))  # other tests fill the session's
     printed = fresh("plan", study, "--reports", study.parent / "r", absent="ray open_clip")
     words = " ".join(re.sub("[│┃╇━]", " ", printed).split())
     assert f"{NAME}: Does the flow win?" in words
