@@ -10,6 +10,7 @@ import pytest
 import vlstudy
 from tests.commands import TEXT, folder, study
 from tests.tuning.begun import searched, trials_of
+from tests.tuning.conftest import ray_here
 from tests.tuning.fakes import FakeWork
 from tests.tuning.fakes import searched as arm_of
 from tests.tuning.fakes import study as fake
@@ -19,7 +20,7 @@ from vlstudy.journal import read
 from vlstudy.study.reading import parse
 from vlstudy.study.reading import read as read_study
 
-__all__ = ["folder", "study"]
+__all__ = ["folder", "ray_here", "study"]
 
 
 def test_the_journal_as_tables(tmp_path: Path) -> None:
