@@ -13,7 +13,7 @@ MANY = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.mark.parametrize(
-    ("kills", "trials"), [pytest.param(5, 10, marks=pytest.mark.ray), pytest.param(20, 40, marks=MANY)]
+    ("kills", "trials"), [pytest.param(5, 20, marks=pytest.mark.ray), pytest.param(20, 40, marks=MANY)]
 )
 @pytest.mark.parametrize("workers", [False, True], ids=["the driver", "its workers"])
 def test_nothing_is_lost_and_nothing_repeated(tmp_path: Path, kills: int, trials: int, workers: bool) -> None:
