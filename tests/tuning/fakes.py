@@ -153,10 +153,11 @@ class FakeWork:
 def busy(data: FakeData) -> int:
     """Processes that have trained lately and are still there: who else is on this machine."""
     pids = {json.loads(line)["pid"] for line in Path(data.log).read_text().splitlines()}
-    return sum(Path(f"/proc/{pid}").exists() and "::Trial" in _command(pid) for pid in pids)
+    return sum(Path(f"/proc/{pid}").exists() and "::Trial" in command_of(pid) for pid in pids)
 
 
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
+    """The command line of a process, empty where there is none."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:

@@ -15,10 +15,15 @@ MANY = [pytest.mark.slow, pytest.mark.timeout(1800)]
 @pytest.mark.parametrize(
     ("kills", "trials"), [pytest.param(5, 20, marks=pytest.mark.ray), pytest.param(20, 40, marks=MANY)]
 )
-@pytest.mark.parametrize("workers", [False, True], ids=["the driver", "its workers"])
-def test_nothing_is_lost_and_nothing_repeated(tmp_path: Path, kills: int, trials: int, workers: bool) -> None:
-    toll = suffer(tmp_path, kills, seed=kills, trials=trials, workers=workers)
+@pytest.mark.parametrize(
+    ("workers", "slots"),
+    [(False, 1), (False, 2), (True, 1)],
+    ids=["the driver", "of two trials at once", "its workers"],
+)
+def test_nothing_is_lost_and_nothing_repeated(
+    tmp_path: Path, kills: int, trials: int, workers: bool, slots: int
+) -> None:
+    toll = suffer(tmp_path, kills, seed=kills, trials=trials, workers=workers, slots=slots)
     assert toll.kills == kills, "the study was over too soon"
     assert 0 < toll.finished <= 2 * trials
-    assert (toll.lost, toll.repeated, toll.different) == (0, 0, [])
-    assert toll.steps <= toll.kills  # the one that was in the making at a kill
+    assert (toll.lost, toll.repeated, toll.steps, toll.different) == (0, 0, 0, [])

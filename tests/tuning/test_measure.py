@@ -86,7 +86,8 @@ def test_planted_times_are_found_again(tmp_path: Path, monkeypatch: pytest.Monke
     arm = replace(spec.arms[1], fixed={"train.epochs": 200})
     found = rehearse(spec, arm, {"train.lr": 1e-3})
     assert isinstance(found, Rehearsal), found
-    assert 0.05 <= found.step < 0.1 and 0.15 <= found.measurement < 0.4 and 0.4 <= found.start < 0.8
+    # wide enough for a busy machine, and each time outside the others' bounds
+    assert 0.04 <= found.step < 0.12 and 0.13 <= found.measurement < 0.36 and 0.37 <= found.start < 2
 
 
 def _slowed(method: Any) -> Any:

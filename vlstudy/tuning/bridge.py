@@ -12,6 +12,7 @@ from ray.tune.search import Searcher
 from vlstudy.errors import JournalError
 from vlstudy.journal.folder import checkpoint_of
 from vlstudy.measurement import Measurement
+from vlstudy.tuning.cluster import lack
 from vlstudy.tuning.errand import Errand
 from vlstudy.tuning.memory import ran_out
 from vlstudy.tuning.search import Search
@@ -101,7 +102,12 @@ class Bridge:
         self.watchdog.over(trial.trial_id)
 
     def look(self, trials: list[Trial]) -> None:
-        """Replaces workers that hang, and ends the round if that did not help."""
+        """Replaces workers that hang, and ends the round if that did not help; a trial without a worker only waits."""
+        pending = [trial for trial in trials if trial.status == Trial.PENDING and trial.trial_id in self.out]
+        for trial_id in (trial.trial_id for trial in pending if not self._worker(trial)):
+            if self.watchdog.waits(trial_id):
+                arm, number = self.out[trial_id]
+                self._tell(f"{arm} {number} waits for {lack(self.errand.spec.resources)}")
         for trial_id, seconds in self.watchdog.hanging():
             arm, number = self.out[trial_id]
             self._tell(
@@ -135,11 +141,15 @@ class Bridge:
         return True
 
     def _kill(self, trial: Trial) -> None:
-        """Tune offers no public way to end the worker of one trial without an answer from it."""
+        """Ends the worker of one trial without an answer from it."""
+        if worker := self._worker(trial):
+            ray.kill(worker)
+
+    def _worker(self, trial: Trial) -> Any:
+        """The actor of a trial that is not waiting for room; Tune offers no public way to it."""
         tracked = self._controller._trial_to_actor.get(trial) if self._controller else None
         live = self._controller._actor_manager._live_actors_to_ray_actors_resources if tracked else {}
-        if tracked in live:
-            ray.kill(live[tracked][0])
+        return live[tracked][0] if tracked in live else None
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:

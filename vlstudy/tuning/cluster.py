@@ -65,6 +65,17 @@ def fits(resources: ResourceSpec, node: Mapping[str, float]) -> int:
     return min(room, default=1)
 
 
+def lack(resources: ResourceSpec) -> str:
+    """What one trial waits for while the cluster has no room, in words."""
+    there, free = ray.cluster_resources(), ray.available_resources()  # type: ignore[no-untyped-call]
+    wanted = {"CPU": resources.cpus, "GPU": resources.gpus}
+    return " and ".join(
+        f"{count:g} {name}s (the cluster has {free.get(name, 0):g} of {there.get(name, 0):g} free)"
+        for name, count in wanted.items()
+        if count
+    )
+
+
 def _start(address: str | None) -> None:
     local = address is None
     try:

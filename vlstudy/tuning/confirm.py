@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -16,6 +17,7 @@ from vlstudy.journal.folder import checkpoint_of
 from vlstudy.journal.ledger import Ledger
 from vlstudy.measurement import Measurement, Point
 from vlstudy.study.spec import ResourceSpec
+from vlstudy.tuning.cluster import lack
 from vlstudy.tuning.errand import Errand, enter, leave, reason_of
 from vlstudy.tuning.header import confirm_seeds
 from vlstudy.tuning.memory import ran_out, roomier
@@ -112,6 +114,7 @@ class _Workers:
         remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=3)(_repeat)
         reference = remote.remote(self._shared, repetition)
         self._began[reference] = time.time()
+        _sign(self.errand, repetition).unlink(missing_ok=True)
         return reference
 
     def answer(self, reference: Any, repetition: Repetition) -> Any:
@@ -138,15 +141,21 @@ class _Workers:
         return slots
 
     def look(self, at_work: Mapping[Any, Repetition]) -> None:
-        """Ends the workers of repetitions whose checkpoint has not been written for too long."""
+        """Ends the workers of repetitions whose checkpoint has not been written for too long since they took it up."""
         for reference, repetition in at_work.items():
-            began = self._began[reference]
+            began, sign = self._began[reference], _sign(self.errand, repetition)
+            taken = sign.exists()
             path = checkpoint_of(self.errand.folder, repetition.arm, _name(repetition))
-            sign = max(began, path.stat().st_mtime if path.exists() else 0.0)
-            if began > 0 and time.time() - sign > self._limit:
+            signs = [began, *(each.stat().st_mtime for each in (sign, path) if taken and each.exists())]
+            if began < 0 or time.time() - max(signs) <= self._limit:
+                continue
+            if taken:
                 self._tell(f"{repetition.arm} on seed {repetition.seed} gave no sign of life: its worker is replaced")
                 self._began[reference] = -1.0
                 ray.cancel(reference, force=True)
+            else:
+                self._tell(f"{repetition.arm} on seed {repetition.seed} waits for {lack(self.errand.spec.resources)}")
+                self._began[reference] = time.time()
 
 
 def _write(errand: Errand, ledger: Ledger, repetition: Repetition, answer: Any, tell: Callable[[str], None]) -> None:
@@ -174,12 +183,18 @@ def _record(repetition: Repetition, measurement: Measurement, seconds: float) ->
     return ConfirmRecord(**vars(repetition), metrics=point.metrics, measurement=measurement, seconds=seconds)
 
 
+def _sign(errand: Errand, repetition: Repetition) -> Path:
+    """A file that the worker makes when it takes the repetition up: until then it waits for room."""
+    return checkpoint_of(errand.folder, repetition.arm, _name(repetition)).with_suffix(".begun")
+
+
 def _repeat(errand: Errand, repetition: Repetition) -> tuple[Measurement, Arrays, float] | str:
     """On a worker: the measurement on test, what the report draws and the seconds, or why there is none."""
     began = time.monotonic()
     enter(errand.spec)
     arm, settings, seed = repetition.arm, repetition.settings, repetition.seed
     try:
+        _sign(errand, repetition).touch()
         training = errand.train(arm, settings, name=_name(repetition), seed=seed, fresh=True)
         ((_, state),) = deque(training, maxlen=1)  # the states before the last are not kept
         drawn = repetition.rank == 0 and seed == confirm_seeds(errand.spec.confirm, errand.spec.search.seed)[0]
@@ -188,6 +203,7 @@ def _repeat(errand: Errand, repetition: Repetition) -> tuple[Measurement, Arrays
     except Exception as error:
         return reason_of(error)
     finally:
+        _sign(errand, repetition).unlink(missing_ok=True)
         leave()
 
 

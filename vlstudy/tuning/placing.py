@@ -31,6 +31,8 @@ _ENVIRONMENT = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # told by the search, in one line
 }
 
+_LOUD = ("ray.tune.tune", "ray.tune.analysis.experiment_analysis")  # what they say of failed trials, we say
+
 _MOST_ROUNDS = 12  # of Tune in one sitting: halving of the slots, and workers that hung
 
 
@@ -167,13 +169,14 @@ def _directory(trial: Trial) -> str:
 def _environment() -> Iterator[None]:
     """Tune reads its options from the environment; its last words about failed trials are ours to say."""
     before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    logger = logging.getLogger("ray.tune.tune")
-    level = logger.level
+    loggers = {logger: logger.level for logger in map(logging.getLogger, _LOUD)}
     os.environ.update(_ENVIRONMENT)
-    logger.setLevel(logging.CRITICAL)
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in loggers.items():
+            logger.setLevel(level)
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)

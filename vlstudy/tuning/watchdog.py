@@ -24,16 +24,25 @@ class Watchdog:
     now: Callable[[], float] = time.monotonic
     _signs: dict[str, float] = field(default_factory=dict)
     _replaced: dict[str, float] = field(default_factory=dict)
+    _waits: dict[str, float] = field(default_factory=dict)
 
     def sign(self, trial: str) -> None:
         """The trial lives."""
         self._signs[trial] = self.now()
         self._replaced.pop(trial, None)
 
+    def waits(self, trial: str) -> bool:
+        """The trial has no worker yet, so that it cannot hang; True once every `limit` seconds, for a word about it."""
+        self.sign(trial)
+        if self.now() - self._waits.setdefault(trial, self.now()) <= self.limit:
+            return False
+        self._waits[trial] = self.now()
+        return True
+
     def over(self, trial: str) -> None:
         """The trial needs no watching any more."""
-        self._signs.pop(trial, None)
-        self._replaced.pop(trial, None)
+        for known in (self._signs, self._replaced, self._waits):
+            known.pop(trial, None)
 
     def hanging(self) -> list[tuple[str, float]]:
         """Trials whose workers are to be replaced now, each once, with the seconds since their last sign."""
