@@ -66,7 +66,8 @@ FAULTS: dict[str, tuple[Changes, tuple[int, int, str], str]] = {
             ("trials: 24", "trials: 2"),
         ),
         (11, 13, "arms[1].points"),
-        "3 points, but an arm has 2 trials. Set search.trials to 3 or more.",
+        "3 points, but an arm has 2 trials. Set search.trials to 3 or more "
+        "(`vlstudy extend STUDY --trials 3` once it was launched).",
     ),
     "point that cannot be filled in": (
         (

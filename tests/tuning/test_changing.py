@@ -170,6 +170,18 @@ def test_a_setting_is_tried_next_also_after_the_last(study: Path, reports: Path)
         change(place, Amendment(points={"flow": {"train.lr": "5"}}))
 
 
+def test_more_points_than_trials_ask_for_more_trials(study: Path, reports: Path) -> None:
+    place, _ = searched(read_study(study), reports, most=1)
+    for index in range(6):
+        change(place, Amendment(points={"flow": {"train.lr": f"{index + 2}e-3"}}))
+    with pytest.raises(VlstudyError, match=r"7 points, but an arm has 6 trials.*vlstudy extend STUDY --trials 7"):
+        change(place, Amendment(points={"flow": {"train.lr": "9e-3"}}))
+    change(place, Amendment(trials="7"))
+    change(place, Amendment(points={"flow": {"train.lr": "9e-3"}}))
+    searched(read_study(study), reports)
+    assert {trial.settings["train.lr"] for trial in trials_of(place, "flow")} >= {0.002, 0.009}
+
+
 def test_a_driver_that_runs_takes_a_change_up(study: Path, reports: Path) -> None:
     place, _ = searched(read_study(study), reports, most=1)
     with driver_lock(place):

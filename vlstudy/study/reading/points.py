@@ -27,7 +27,10 @@ def points(place: Place, arm: Arm, owners: Owners, trials: int) -> tuple[Mapping
         if found[index] in found[:index] and all(_settles(found[index], dimension, arm) for dimension in ordered(arm)):
             item.wrong("this setting stands in the list twice. Keep one.")
     if len(found) > trials and not all(isinstance(item.distribution, Grid) for item in searched(arm)):
-        place.wrong(f"{len(found)} points, but an arm has {trials} trials. Set search.trials to {len(found)} or more.")
+        place.wrong(
+            f"{len(found)} points, but an arm has {trials} trials. Set search.trials to {len(found)} or more "
+            f"(`vlstudy extend STUDY --trials {len(found)}` once it was launched)."
+        )
     return tuple(found)
 
 
