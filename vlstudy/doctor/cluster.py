@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import stat
 import subprocess
 import sys
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from vlstudy.doctor.finding import Finding, ok, warning, wrong
+from vlstudy.tuning.knock import knock
 
-_PATIENCE, _KNOCK = 180, 10  # seconds for the whole visit; for the port to answer
+_PATIENCE = 180  # seconds for the whole visit
 _LITTLE = 2**30  # bytes that a node should have free
 _TOKEN = Path("~/.ray/auth_token")  # where Ray looks last
 _MAKE = "cluster/README.md says how it is made: ray get-auth-token --generate."
@@ -51,7 +51,7 @@ def visited(address: str, folder: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "vlstudy.tuning.nodes", address, str(folder)]
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))}
     try:
-        _knock(address)
+        knock(address)
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, env=paths, check=False)
     except OSError as error:
         return {"error": f"nothing listens there ({error})"}
@@ -117,10 +117,3 @@ def _node(check: str, node: Mapping[str, Any], ours: Mapping[str, Any], folder: 
 def _differ(there: str, here: str) -> bool:
     """Whether two versions are others; those of a checkout on the path of modules are not known ("here")."""
     return not there or (there != here and "here" not in (there, here))
-
-
-def _knock(address: str) -> None:
-    """Fails at once where nothing listens: Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=_KNOCK).close()

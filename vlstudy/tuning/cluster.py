@@ -16,9 +16,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from vlstudy.errors import ClusterError
 from vlstudy.journal import exists
 from vlstudy.study.spec import ResourceSpec
+from vlstudy.tuning.knock import knock
 
 _STORE_BYTES = 256 * 2**20  # results are small and features are memory-mapped; Ray would take 30 % of the memory
-_KNOCK = 10  # seconds
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # a study tells nobody that it runs
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # for the workers, which read it too
@@ -80,7 +80,7 @@ def _start(address: str | None) -> None:
     local = address is None
     try:
         if address is not None:
-            _knock(address)
+            knock(address)
         ray.init(
             address="local" if local else address,
             include_dashboard=False if local else None,
@@ -104,13 +104,6 @@ def _quoted(python: str) -> dict[str, str] | None:
     """
     quoted = shlex.quote(python)
     return None if quoted == python else {"py_executable": quoted}
-
-
-def _knock(address: str) -> None:
-    """Fails at once where nothing listens: Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=_KNOCK).close()
 
 
 def _slots(resources: ResourceSpec, address: str | None, folder: Path) -> int:
