@@ -3,7 +3,7 @@
 import gc
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def fit(
     objective: str,
     state: State | None = None,
     device: str | torch.device = "cpu",
-) -> Iterator[tuple[Measurement, State]]:
+) -> Generator[tuple[Measurement, State]]:
     """Measurements on validation with the state at that moment, `settings.evaluations` of them, the last at progress 1.
 
     A method that has nothing to train gives one. With `state` the training goes on after it, and everything that

@@ -32,7 +32,11 @@ APPROACHES = ("vlstudy", "OptunaSearch, study in memory", "OptunaSearch, study i
 
 @dataclass
 class Row:
-    """What an approach came to: trials finished before a kill and gone, steps trained again, and its time."""
+    """What an approach came to: trials finished before a kill and gone, steps trained again, and its time.
+
+    Attributes:
+        others: settings that were not tried, or not for as many steps, in its own undisturbed run; or only there.
+    """
 
     approach: str
     finished: int = 0
@@ -40,6 +44,7 @@ class Row:
     trained_again: int = 0
     steps_again: int = 0
     trials: int = 0
+    others: int = 0
     launches: int = 0
     errors: str = "none"
     seconds: float = 0.0
@@ -49,13 +54,14 @@ class Row:
         """The row of the table."""
         return (
             f"| {self.approach} | {self.finished} | {self.lost} | {self.trained_again} | {self.steps_again} | "
-            f"{self.trials} | {self.seconds:.0f} | {self.undisturbed:.0f} | {self.errors} |"
+            f"{self.trials} | {self.others} | {self.seconds:.0f} | {self.undisturbed:.0f} | {self.errors} |"
         )
 
 
 HEADER = (
     "| approach | finished before a kill | of them lost | settings trained again from 0 | steps trained twice | "
-    "trials at the end | seconds | undisturbed | errors |\n|---|---|---|---|---|---|---|---|---|"
+    "trials at the end | settings other than undisturbed | seconds | undisturbed | errors |\n"
+    "|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -65,10 +71,11 @@ def measure(approach: str, kills: int, seed: int) -> Row:
     with tempfile.TemporaryDirectory(prefix="vlb", dir="/tmp") as quiet:
         began = time.monotonic()
         subprocess.run(_command(approach, Path(quiet)), cwd=REPOSITORY, check=True, capture_output=True)
-        row.undisturbed = time.monotonic() - began
+        row.undisturbed, whole = time.monotonic() - began, _lengths(Path(quiet))
     moments = sorted(random.Random(seed).uniform(0.35, 0.95) for _ in range(kills))
     with tempfile.TemporaryDirectory(prefix="vlb", dir="/tmp") as place:
         _suffer(row, Path(place), [moment * row.undisturbed for moment in moments])
+        row.others = len({setting for setting, _ in whole ^ _lengths(Path(place))})
     return row
 
 
@@ -96,6 +103,11 @@ def _suffer(row: Row, place: Path, delays: list[float]) -> None:
     row.lost = sum(trial not in told for trial in seen)
     row.trained_again = sum(trial.count(1) > 1 for trial in steps.values())
     row.steps_again = sum(len(each) - len(set(each)) for each in steps.values())
+
+
+def _lengths(place: Path) -> set[tuple[str, int]]:
+    """Settings, each with the last step that was trained."""
+    return {(setting, max(steps)) for setting, steps in _steps(place).items()}
 
 
 def _steps(place: Path) -> dict[str, list[int]]:

@@ -1,6 +1,6 @@
 """The synthetic study of `restore` as a study of this project."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Logged(FakeWork):
         fresh: bool,
         state: FakeState | None,
         base: Below,
-    ) -> Iterator[tuple[Measurement, FakeState]]:
+    ) -> Generator[tuple[Measurement, FakeState]]:
         """Every measurement after the state."""
         for step in range(state.measurement.step + 1 if state else 1, MEASUREMENTS + 1):
             note(Path(self.place), settings["train.lr"], step)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class NotedTraining(Training):
 
     def train(
         self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], *, fresh: bool, state: State | None, **how: Any
-    ) -> Iterator[tuple[Measurement, State]]:
+    ) -> Generator[tuple[Measurement, State]]:
         if not fresh:
             with self.notes.open("a") as file:
                 node = ray.get_runtime_context().get_node_id()

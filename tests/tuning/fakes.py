@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ class FakeWork:
         fresh: bool,
         state: FakeState | None,
         base: Below,
-    ) -> Iterator[tuple[Measurement, FakeState]]:
+    ) -> Generator[tuple[Measurement, FakeState]]:
         """Ten measurements, each a function of settings, seed and the running sum."""
         data: FakeData = spec.data_of(arm)
         first = state.measurement.step if state else 0
@@ -122,7 +122,14 @@ class FakeWork:
             metrics = [{spec.objective: value - 0.1 * index} for index in range(len(_axes(arm)))]
             points = tuple(Point(axis=axis, metrics=here) for axis, here in zip(_axes(arm), metrics, strict=True))
             measurement = Measurement(step=step, progress=progress, points=points, choice=0, seconds=time.monotonic())
-            yield measurement, FakeState(measurement=measurement, total=total)
+            try:
+                yield measurement, FakeState(measurement=measurement, total=total)
+            except GeneratorExit:
+                if arm.name == "sticky":
+                    raise RuntimeError("cannot end") from None
+                if arm.name == "clings":
+                    time.sleep(1000)
+                raise
 
     def test(
         self,

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Noting(Training):
 
     def train(
         self, spec: StudySpec, arm: Arm, settings: Mapping[str, Any], **how: Any
-    ) -> Iterator[tuple[Measurement, State]]:
+    ) -> Generator[tuple[Measurement, State]]:
         for item in super().train(spec, arm, settings, **how):
             about = {
                 "open_clip": "open_clip" in sys.modules,

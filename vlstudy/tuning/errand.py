@@ -5,7 +5,8 @@ import gc
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class Errand:
         seed: int,
         fresh: bool,
         tell: Callable[[str], None] | None = None,
-    ) -> Iterator[tuple[Measurement, State]]:
+    ) -> Generator[tuple[Measurement, State]]:
         """Every measurement after the checkpoint `name`, the checkpoint's own first.
 
         A measurement is in the checkpoint before it is given, so that nobody can know one that could be lost. The
@@ -58,11 +59,12 @@ class Errand:
             if state.measurement.progress >= 1:
                 return
         base = base_of(self.spec, self.arm(arm), settings)
-        for measurement, after in self.work.train(
-            self.spec, self.arm(arm), settings, seed=seed, fresh=fresh, state=state, base=base
-        ):
-            after.save(path)
-            yield measurement, after
+        with closing(
+            self.work.train(self.spec, self.arm(arm), settings, seed=seed, fresh=fresh, state=state, base=base)
+        ) as training:
+            for measurement, after in training:
+                after.save(path)
+                yield measurement, after
 
     def test(
         self, arm: str, settings: Mapping[str, Any], state: State, *, seed: int, look: bool = True

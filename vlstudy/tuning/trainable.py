@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Generator, Mapping
+from contextlib import closing
 from typing import Any, ClassVar
 
 from ray import tune
@@ -81,5 +82,6 @@ class SearchTrial(tune.Trainable):
     def _measurements(self, arm: str, number: int, settings: Mapping[str, Any], seed: int) -> Generator[Measurement]:
         enter(self.errand.spec)
         training = self.errand.train(arm, settings, name=str(number), seed=seed, fresh=False, tell=self._notes.append)
-        for measurement, _ in training:
-            yield measurement
+        with closing(training):
+            for measurement, _ in training:
+                yield measurement

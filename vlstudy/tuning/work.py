@@ -1,6 +1,6 @@
 """What a worker does with a study, behind a protocol: the engine trains nothing itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -48,7 +48,7 @@ class Work(Protocol):
         fresh: bool,
         state: State | None,
         base: Below,
-    ) -> Iterator[tuple[Measurement, State]]:
+    ) -> Generator[tuple[Measurement, State]]:
         """The measurements after `state` to the end; `fresh` draws for confirmation and not for the search.
 
         With `base` the training starts from the features of that arm, trained with those settings on the same draw.
@@ -104,7 +104,7 @@ class Training:
         fresh: bool,
         state: State | None,
         base: Below,
-    ) -> Iterator[tuple[Measurement, State]]:
+    ) -> Generator[tuple[Measurement, State]]:
         """`training.fit` on the draw of `seed`."""
         from vlstudy import training
         from vlstudy.study.settings import resolve
