@@ -40,9 +40,11 @@ def brief() -> Iterator[Path]:
 @pytest.fixture
 def head(tmp_path: Path, brief: Path) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address=127.0.0.1"]
+    (brief / "env").symlink_to(sys.prefix)  # `ray start` ends at once where its interpreter's path has a space
+    python = brief / "env" / "bin" / Path(sys.executable).name
+    command = [str(python), "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address=127.0.0.1"]
     command += [f"--port={port}", "--include-dashboard=false", "--num-cpus=1", "--object-store-memory=100000000"]
-    command += [f"--temp-dir={brief}"]
+    command += [f"--temp-dir={brief / 'ray'}"]
     with (tmp_path / "head.log").open("w") as log:
         process = subprocess.Popen(
             command, env=environment("right" * 8, tmp_path), stdout=log, stderr=log, start_new_session=True
