@@ -5,7 +5,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import ray
@@ -16,7 +15,6 @@ from vlstudy.errors import BatchTooLarge, JournalError, StudyPaused
 from vlstudy.journal import read
 from vlstudy.study.spec import Arm, BudgetSpec, FailureSpec, ResourceSpec
 from vlstudy.tuning import bridge, work
-from vlstudy.tuning.confirm import confirm
 from vlstudy.tuning.errand import trace_of
 from vlstudy.tuning.launch import launch
 from vlstudy.tuning.memory import ran_out, roomier
@@ -148,50 +146,6 @@ def test_the_watchdog_replaces_once_and_knows_who_never_comes_back() -> None:
     dog.over("b")
     clock[0] += 99
     assert dog.hanging() == []
-
-
-def test_a_trial_that_waits_for_room_does_not_hang() -> None:
-    clock = [0.0]
-    dog = Watchdog(100, now=lambda: clock[0])
-    dog.sign("a")
-    told = []
-    for clock[0] in range(0, 500, 50):
-        told += [clock[0]] if dog.waits("a") else []
-        assert dog.hanging() == []
-    assert told == [150, 300, 450]
-    clock[0] += 101
-    assert dog.hanging() == [("a", 101)], "from now on it has a worker"
-
-
-@pytest.mark.ray
-def test_trials_and_confirmations_wait_for_room_in_a_busy_cluster(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ray_here: None
-) -> None:
-    """Somebody else has the whole cluster for far longer than a worker may give no sign of life."""
-    monkeypatch.setattr("vlstudy.tuning.watchdog.GRACE", 0.5)
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
-    try:
-        spec = study(tmp_path, arms=(searched("a"),), trials=1, resources=ResourceSpec(cpus=1, concurrent=1))
-        spec = replace(spec, failures=FailureSpec(stall_minutes=0.1))
-        other = ray.remote(num_cpus=1)(lambda: time.sleep(14))
-        tasks = [other.remote()]
-        time.sleep(1)
-
-        def busy_again(*given: Any, **named: Any) -> None:
-            tasks.append(other.remote())
-            time.sleep(1)
-            confirm(*given, **named)
-
-        monkeypatch.setattr("vlstudy.tuning.launch.confirm", busy_again)
-        record = read(launch(spec, reports=tmp_path, work=FakeWork()))
-    finally:
-        ray.shutdown()
-    assert [trial.verdict for trial in record.trials] == ["complete"]
-    assert len(record.confirms) == 2 and len(notes(spec)) == 3
-    output = capfd.readouterr().out
-    for who in ("a 0", "a on seed 1"):
-        assert f"{who} waits for 1 CPUs (the cluster has 0 of 1 free)" in output
-    assert "sign of life" not in output
 
 
 def test_a_launch_that_waits_says_where() -> None:
