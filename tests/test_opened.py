@@ -57,6 +57,7 @@ def test_changes_are_those_of_the_commands(study: Path) -> None:
     place, _ = searched(read_study(study), study.parent / "reports", most=1)
     opened = vlstudy.open(place)
     assert opened.extend(trials="+2", widen={"train.lr": "1e-5:1e-2"})[-1].endswith("6 -> 8")
+    assert opened.extend(trials=9) == ["search.trials: 8 -> 9"]
     assert opened.enqueue("flow", {"train.lr": 1e-3}) and opened.drop("zero_shot")
     assert opened.retry() == ["no trial has failed"] and not opened.stop()
     searched(read_study(study), study.parent / "reports")

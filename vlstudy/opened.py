@@ -95,14 +95,25 @@ class Study:
     def extend(
         self,
         *,
-        trials: str = "",
-        minutes: str = "",
+        trials: int | str = "",
+        minutes: float | str = "",
         widen: Mapping[str, str] | None = None,
         arm: Path | str | None = None,
     ) -> list[str]:
-        """What changed, in words, as `vlstudy extend`; the next launch trains what is new."""
+        """What changed, in words, as `vlstudy extend`; the next launch trains what is new.
+
+        Args:
+            trials: settings per arm, 74 or `"+50"` for more.
+            minutes: of search, likewise.
+            widen: searched knob -> its new ends `"1e-5:1e-2"`, or values that join a choice, `"32,64"`.
+            arm: a YAML file with an arm that joins.
+
+        Raises:
+            VlstudyError: finished trials would not be comparable, or the change cannot be made.
+        """
         text = Path(arm).read_text(encoding="utf-8") if arm else ""
-        return self._change(trials=trials, minutes=minutes, widen=dict(widen or {}), arm=text, arm_path=str(arm or ""))
+        more = {"trials": str(trials), "minutes": str(minutes), "widen": dict(widen or {})}
+        return self._change(**more, arm=text, arm_path=str(arm or ""))
 
     def enqueue(self, arm: str, settings: Mapping[str, Any]) -> list[str]:
         """What changed: the arm tries these values next, as `vlstudy enqueue`."""

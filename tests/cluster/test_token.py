@@ -64,7 +64,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, sign)
-            process.wait(20)
+            process.wait(5)
 
 
 def connect(address: str, token: str | None, home: Path) -> subprocess.CompletedProcess[str]:

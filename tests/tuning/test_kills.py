@@ -8,17 +8,18 @@ from tests.tuning.kills import suffer
 
 pytestmark = pytest.mark.usefixtures("ray_here")
 
-
 MANY = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.mark.parametrize(
-    ("kills", "trials"), [pytest.param(5, 20, marks=pytest.mark.ray), pytest.param(20, 40, marks=MANY)]
-)
-@pytest.mark.parametrize(
-    ("workers", "slots"),
-    [(False, 1), (False, 2), (True, 1)],
-    ids=["the driver", "of two trials at once", "its workers"],
+    ("kills", "trials", "workers", "slots"),
+    [
+        pytest.param(5, 20, False, 1, marks=pytest.mark.ray, id="the driver"),
+        pytest.param(5, 20, True, 1, marks=pytest.mark.ray, id="its workers"),
+        pytest.param(20, 40, False, 1, marks=MANY, id="the driver, many"),
+        pytest.param(20, 40, False, 2, marks=MANY, id="the driver of two trials at once, many"),
+        pytest.param(20, 40, True, 1, marks=MANY, id="its workers, many"),
+    ],
 )
 def test_nothing_is_lost_and_nothing_repeated(
     tmp_path: Path, kills: int, trials: int, workers: bool, slots: int

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from vlstudy.journal.entries import MEASUREMENT
+from vlstudy.journal.entries import MEASUREMENT, SERVED
 from vlstudy.journal.ledger import Ledger
 from vlstudy.study.space import plain
 from vlstudy.study.spec import Arm, StudySpec
@@ -61,7 +61,7 @@ def gpu_hours(spec: StudySpec, trials: Sequence[FrozenTrial]) -> float:
     seconds = sum(
         max((value["seconds"] for name, value in trial.user_attrs.items() if name.startswith(MEASUREMENT)), default=0.0)
         for trial in trials
-        if "served" not in trial.user_attrs
+        if SERVED not in trial.user_attrs
     )
     return seconds * spec.resources.gpus / 3600
 
