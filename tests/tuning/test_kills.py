@@ -17,7 +17,7 @@ MANY = [pytest.mark.slow, pytest.mark.timeout(1800)]
         pytest.param(5, 20, False, 1, marks=pytest.mark.ray, id="the driver"),
         pytest.param(5, 20, True, 1, marks=pytest.mark.ray, id="its workers"),
         pytest.param(20, 40, False, 1, marks=MANY, id="the driver, many"),
-        pytest.param(20, 40, False, 2, marks=MANY, id="the driver of two trials at once, many"),
+        pytest.param(20, 60, False, 2, marks=MANY, id="the driver of two trials at once, many"),
         pytest.param(20, 40, True, 1, marks=MANY, id="its workers, many"),
     ],
 )

@@ -104,9 +104,9 @@ class Bridge:
     def look(self, trials: list[Trial]) -> None:
         """Replaces workers that hang, and ends the round if that did not help; a trial without a worker only waits."""
         pending = [trial for trial in trials if trial.status == Trial.PENDING and trial.trial_id in self.out]
-        for trial_id in (trial.trial_id for trial in pending if not self._worker(trial)):
-            if self.watchdog.waits(trial_id):
-                arm, number = self.out[trial_id]
+        for one in pending:
+            if not self._worker(one) and self.watchdog.waits(one.trial_id):
+                arm, number = self.out[one.trial_id]
                 self._tell(f"{arm} {number} waits for {lack(self.errand.spec.resources)}")
         for trial_id, seconds in self.watchdog.hanging():
             arm, number = self.out[trial_id]

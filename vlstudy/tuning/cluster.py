@@ -85,7 +85,7 @@ def _start(address: str | None) -> None:
             address="local" if local else address,
             include_dashboard=False if local else None,
             object_store_memory=_STORE_BYTES if local else None,
-            runtime_env=quoted(sys.executable),
+            runtime_env=_quoted(sys.executable),
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
@@ -97,7 +97,7 @@ def _start(address: str | None) -> None:
         ) from error
 
 
-def quoted(python: str) -> dict[str, str] | None:
+def _quoted(python: str) -> dict[str, str] | None:
     """What makes workers start where the interpreter's path has a space: Ray hands it to a shell as it is.
 
     On a cluster it means that every node has our interpreter at the same path, as its own would not start either.
